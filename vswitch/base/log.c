@@ -16,11 +16,11 @@ static const struct {
 	const char *name;
 	int priority;
 } levels[] = {
-	[LOG_LEVEL_ERR] = {"err", 3},
-	[LOG_LEVEL_WARNING] = {"warning", 4},
-	[LOG_LEVEL_NOTICE] = {"notice", 5},
-	[LOG_LEVEL_INFO] = {"info", 6},
-	[LOG_LEVEL_DEBUG] = {"debug", 7},
+        [LOG_LEVEL_ERR] = {"err", 3},
+        [LOG_LEVEL_WARNING] = {"warning", 4},
+        [LOG_LEVEL_NOTICE] = {"notice", 5},
+        [LOG_LEVEL_INFO] = {"info", 6},
+        [LOG_LEVEL_DEBUG] = {"debug", 7},
 };
 
 void log_set_level(enum log_level level)
@@ -58,7 +58,8 @@ void log_at(enum log_level level, const char *fmt, ...)
 	if (level > log_level())
 		return;
 	// the prefix is for a log collector, not for a person at a terminal
-	len = isatty(STDERR_FILENO) ? 0 : snprintf(line, sizeof(line), "<%d>", levels[level].priority);
+	len = isatty(STDERR_FILENO) ? 0
+	                            : snprintf(line, sizeof(line), "<%d>", levels[level].priority);
 	va_start(ap, fmt);
 	len += vsnprintf(line + len, (size_t)(room - len), fmt, ap);
 	va_end(ap);

@@ -3,13 +3,20 @@
 // Thread: any. base, api, datapath and pmd receive/transmit never log; they return and count.
 #pragma once
 
-enum log_level { LOG_LEVEL_ERR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+	LOG_LEVEL_ERR,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_NOTICE,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
 
 // Process-wide; default LOG_LEVEL_INFO.
 void log_set_level(enum log_level level);
 enum log_level log_level(void);
 // Parses "err", "warning", "notice", "info", "debug". Returns 0, or -EINVAL.
-__attribute__((warn_unused_result)) int log_level_parse(const char *text, enum log_level *ret_level);
+__attribute__((warn_unused_result)) int log_level_parse(
+        const char *text, enum log_level *ret_level);
 const char *log_level_name(enum log_level level);
 
 // One line, no newline in `fmt`. A message names the object and the value:

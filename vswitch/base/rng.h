@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-// Small seeded generators for repeatable runs: one per link, seeded from the run's seed and the link.
-// xoshiro256** and splitmix64 (Blackman, Vigna: "Scrambled linear pseudorandom number generators",
-// ACM TOMS 47, 2021). Not for secrets. Thread: each generator has one owner.
+// Small seeded generators for repeatable runs: one per link, seeded from the run's seed and the
+// link. xoshiro256** and splitmix64 (Blackman, Vigna: "Scrambled linear pseudorandom number
+// generators", ACM TOMS 47, 2021). Not for secrets. Thread: each generator has one owner.
 #pragma once
 
 #include <stdint.h>

@@ -15,12 +15,13 @@ __attribute__((warn_unused_result)) int units_parse_duration_ns(const char *text
 // "mbps" and the like are refused: tc reads them as bytes, people as bits.
 __attribute__((warn_unused_result)) int units_parse_rate_bps(const char *text, uint64_t *ret_bps);
 // "64k", "1.5MB" (decimal), "2MiB", "1500B", "1500". Result in bytes.
-__attribute__((warn_unused_result)) int units_parse_size_bytes(const char *text, uint64_t *ret_bytes);
+__attribute__((warn_unused_result)) int units_parse_size_bytes(
+        const char *text, uint64_t *ret_bytes);
 // "0.1%" or a fraction "0.001"; 0 to 1. Result as a fraction.
 __attribute__((warn_unused_result)) int units_parse_probability(const char *text, double *ret_p);
 // Decimal integer, whole string, range checked.
 __attribute__((warn_unused_result)) int units_parse_u64(
-	const char *text, uint64_t min, uint64_t max, uint64_t *ret_value);
+        const char *text, uint64_t min, uint64_t max, uint64_t *ret_value);
 
 // "4.2ms", "13.44ms", "0"; at most 4 decimals, the largest unit that keeps the value >= 1.
 char *units_format_duration(char buf[UNITS_TEXT_SIZE], int64_t ns);
