@@ -3,10 +3,11 @@
 // links, routes and next hops always belong together. A worker loads the pointer once a loop and
 // reports quiescent at its end; control frees or rewrites only after a grace period.
 //
-// Tables are indexed by stable ids and never move (address space reserved for the configured maxima).
-// `links` and `fib` are left-right pairs: the view points at one copy, control changes the other.
-// Slots of `ifaces`, `nodes` and `targets` are written before anything published refers to them and
-// not reused before a grace period after nothing does; a field marked atomic may change at any time.
+// Tables are indexed by stable ids and never move (address space reserved for the configured
+// maxima). `links` and `fib` are left-right pairs: the view points at one copy, control changes the
+// other. Slots of `ifaces`, `nodes` and `targets` are written before anything published refers to
+// them and not reused before a grace period after nothing does; a field marked atomic may change at
+// any time.
 #pragma once
 
 #include <assert.h>
@@ -26,22 +27,23 @@ struct fib6;
 enum node_kind { NODE_KIND_NONE, NODE_KIND_POD, NODE_KIND_ROUTER };
 
 struct dp_node {
-	uint8_t kind;      // enum node_kind
+	uint8_t kind; // enum node_kind
 	uint8_t address[16]; // a router's own, source of its ICMPv6; all zero: it sends none
 	uint32_t router_idx; // dense index of a router: row in nexthops
-	uint32_t dest_idx;   // dense index of a node that owns routes: column; DP_NONE if it owns none
+	uint32_t
+	        dest_idx; // dense index of a node that owns routes: column; DP_NONE if it owns none
 };
 
 struct dp_iface {
 	uint32_t node_id;
-	uint16_t worker;          // owner of what arrives here: its port's worker, else by hash of the node
+	uint16_t worker; // owner of what arrives here: its port's worker, else by hash of the node
 	_Atomic uint32_t port_id; // DP_NONE: no port here
 };
 
 // Owner of a prefix: what a FIB value indexes.
 struct dp_target {
 	uint32_t node_id;
-	uint32_t iface_id;     // the router's interface where the station is; DP_NONE: the node itself
+	uint32_t iface_id; // the router's interface where the station is; DP_NONE: the node itself
 	uint8_t mac[ETH_ALEN]; // its static neighbour entry; unused when iface_id is DP_NONE
 };
 
@@ -49,39 +51,40 @@ struct dp_target {
 struct dp_nexthops {
 	uint32_t n_routers;
 	uint32_t n_dests;
-	uint64_t epoch;    // of the matrix they were computed from
-	uint32_t iface[];  // [dest_idx * n_routers + router_idx], DP_NONE: no path
+	uint64_t epoch; // of the matrix they were computed from
+	uint32_t iface[]; // [dest_idx * n_routers + router_idx], DP_NONE: no path
 };
 
 enum link_flag {
 	LINK_UP = 1 << 0,
 	LINK_REORDER = 1 << 1,
-	LINK_IMPAIRED = 1 << 2, // the second cache line matters: jitter, loss, duplicates, reordering
+	LINK_IMPAIRED =
+	        1 << 2, // the second cache line matters: jitter, loss, duplicates, reordering
 	LINK_GE = 1 << 3,
 };
 
-// One link's parameters as the data path wants them: TSC cycles and fixed point. 128 bytes, the first
-// 64 are all that a plain link touches.
+// One link's parameters as the data path wants them: TSC cycles and fixed point. 128 bytes, the
+// first 64 are all that a plain link touches.
 struct link_params {
 	alignas(64) uint32_t to; // far interface, DP_NONE: unplugged
-	uint16_t flags;          // enum link_flag
-	uint16_t mtu_frame;      // longest frame, Ethernet header included; 0: no limit
-	uint32_t incarnation;    // another number: a new link, state starts empty
-	uint16_t worker;         // owner of `to`
+	uint16_t flags; // enum link_flag
+	uint16_t mtu_frame; // longest frame, Ethernet header included; 0: no limit
+	uint32_t incarnation; // another number: a new link, state starts empty
+	uint16_t worker; // owner of `to`
 	uint16_t reserved;
 	uint64_t delay_tsc;
-	int64_t slope_q32;       // change of delay, cycles per cycle * 2^32
-	uint64_t t0_tsc;         // when the slope started; it stops after slope_max_tsc (datapath.h)
+	int64_t slope_q32; // change of delay, cycles per cycle * 2^32
+	uint64_t t0_tsc; // when the slope started; it stops after slope_max_tsc (datapath.h)
 	uint64_t cycles_per_byte_q16; // 0: unlimited rate
-	uint32_t queue_bytes;    // UINT32_MAX when the rate is unlimited
-	uint32_t queue_pkts;     // UINT32_MAX: no limit
+	uint32_t queue_bytes; // UINT32_MAX when the rate is unlimited
+	uint32_t queue_pkts; // UINT32_MAX: no limit
 
 	alignas(64) uint64_t seed; // of this link's generator: run seed and link id
 	uint64_t good_mean_tsc;
 	uint64_t bad_mean_tsc;
 	uint32_t loss_q32;
 	uint32_t loss_bad_q32;
-	uint64_t jitter_tsc;       // standard deviation
+	uint64_t jitter_tsc; // standard deviation
 	uint32_t jitter_corr_q16;
 	uint16_t duplicate_q16;
 	uint16_t reorder_q16;
@@ -93,9 +96,9 @@ static_assert(offsetof(struct link_params, seed) == 64, "a plain link touches on
 struct view {
 	uint64_t epoch;
 	const struct link_params *links; // [max_ifaces], index: source interface id
-	const struct dp_iface *ifaces;   // [max_ifaces]
-	const struct dp_node *nodes;     // [max_nodes]
+	const struct dp_iface *ifaces; // [max_ifaces]
+	const struct dp_node *nodes; // [max_nodes]
 	const struct dp_target *targets; // [max_targets]
-	const struct fib6 *fib;          // dst -> target id
+	const struct fib6 *fib; // dst -> target id
 	const struct dp_nexthops *nexthops; // NULL: none yet
 };
