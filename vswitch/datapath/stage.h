@@ -25,14 +25,24 @@
 
 struct worker; // worker.h
 
-// What travels with a frame, in the mbuf's dynamic field.
+// What travels with a frame, in the mbuf's dynamic field: 32 bytes are all there is room for.
+// Written by the worker that holds the frame. A stage that makes a frame of its own (an ICMPv6
+// answer) fills time_tsc, link_id and iface_id.
 struct frame {
 	struct rte_mbuf *next; // in the wheel's slot
-	uint64_t time_tsc; // before the link: when it was received; in the wheel: when it arrives
-	uint32_t link_id; // the link it takes or took: source interface id; DP_NONE: straight from
-	                  // a port
-	uint32_t iface_id; // the interface it is at
+	// When it was received; once on a link, when it arrives at iface_id. A router leaves it
+	// alone: the next link's clock goes on from there, without what processing took.
+	uint64_t time_tsc;
+	// The link it takes or took: source interface id; DP_NONE: straight from a port.
+	uint32_t link_id;
+	uint32_t iface_id; // the interface it is at; for output_burst the one whose port sends it
+	// On the link, in units of 2^FRAME_TIME_SHIFT cycles: departure is time_tsc - flight, and
+	// it was accepted `wait` before its departure.
+	uint32_t flight;
+	uint32_t wait;
 };
+
+#define FRAME_TIME_SHIFT 4 // 2^32 units are 17 s at 4 GHz, more than a wheel can hold
 
 extern int frame_dynfield_offset; // set once by datapath_create
 

@@ -37,6 +37,8 @@ struct dp_node {
 struct dp_iface {
 	uint32_t node_id;
 	uint16_t worker; // owner of what arrives here: its port's worker, else by hash of the node
+	uint8_t kind; // enum node_kind of its node, copied here to save a load a frame
+	uint8_t reserved;
 	_Atomic uint32_t port_id; // DP_NONE: no port here
 };
 
@@ -78,6 +80,9 @@ struct link_params {
 	uint64_t cycles_per_byte_q16; // 0: unlimited rate
 	uint32_t queue_bytes; // UINT32_MAX when the rate is unlimited
 	uint32_t queue_pkts; // UINT32_MAX: no limit
+	// When UP was cleared the last time, 0: never. Kept when UP is set again: what was accepted
+	// before and had not left the queue by then is dropped.
+	uint64_t down_tsc;
 
 	alignas(64) uint64_t seed; // of this link's generator: run seed and link id
 	uint64_t good_mean_tsc;
