@@ -129,9 +129,11 @@ stop_switch() {
         kill -KILL "$pid" 2>/dev/null || true
         wait_until 5 gone "$pid" || true
         switch_pid=
-        fail "the switch did not stop within 15 s of SIG$signal"
+        echo "not ok: the switch did not stop within 15 s of SIG$signal" >&2
+        return 1
     fi
     switch_status=0
+    # shellcheck disable=SC2034
     wait "$pid" 2>/dev/null || switch_status=$?
     switch_pid=
 }
@@ -228,7 +230,7 @@ leftovers() {
 }
 
 finish() {
-    local status=$? pid
+    local status=$? pid name left
     trap - EXIT
     set +e
     ((status == 0 || status == 77)) || {
@@ -246,16 +248,7 @@ finish() {
     for pid in "${helpers[@]}"; do
         wait "$pid" 2>/dev/null
     done
-    # not in a subshell: it must learn which BPF objects there were
-    trap 'finish_rest 1' EXIT
-    stop_switch TERM
-    finish_rest "$status"
-}
-
-finish_rest() {
-    local status=$1 left name pid
-    trap - EXIT
-    set +e
+    stop_switch TERM || status=1
     for name in "${pods[@]}"; do
         ip netns del "$name" 2>/dev/null
     done
