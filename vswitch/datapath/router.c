@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// The router stage: what may be forwarded, where it goes, and its way out. What the router itself
+// must answer goes to local.c, what cannot be forwarded to icmp6.c.
+#include "router.h"
+
+#include <assert.h>
+
+#include "fib6.h"
+
+enum verdict { FORWARD, LOCAL, DROP };
+
+enum resolution { VIA_LINK, VIA_PORT, TO_US, NO_ROUTE, NO_NEXT_HOP };
+
+// A way out of a router.
+struct hop {
+	uint32_t iface_id;
+	uint32_t mtu; // bytes of IPv6 packet; 0: no limit
+	uint8_t mac[6];
+};
+
+struct batch {
+	unsigned n;
+	struct rte_mbuf *pkts[BURST_MAX];
+};
+
+static enum verdict refuse(enum drop_reason *ret_reason, enum drop_reason reason)
+{
+	*ret_reason = reason;
+	return DROP;
+}
+
+// Is this a frame for a router to look at, with a well-formed IPv6 header?
+static enum verdict check_frame(struct rte_mbuf *m, enum drop_reason *ret_reason)
+{
+	const struct ip6_frame *frame = ip6_frame_of(m);
+
+	if (rte_pktmbuf_data_len(m) < ETH_HDR_SIZE)
+		return refuse(ret_reason, DROP_RUNT);
+	if (!ip6_to_mac_group(frame) && memcmp(frame->dst_mac, router_mac, sizeof(router_mac)) != 0)
+		return refuse(ret_reason, DROP_NOT_FOR_US);
+	if (frame->ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV6))
+		return refuse(ret_reason, DROP_NOT_IPV6);
+	if (rte_pktmbuf_data_len(m) < IP6_FRAME_MIN ||
+	        (frame->ip.vtc_flow & RTE_BE32(0xf0000000)) != RTE_BE32(0x60000000) ||
+	        ip6_packet_len(&frame->ip) > rte_pktmbuf_pkt_len(m) - ETH_HDR_SIZE)
+		return refuse(ret_reason, DROP_BAD_IPV6);
+	return FORWARD;
+}
+
+// Forward, answer, or neither (RFC 4291 sections 2.5.2, 2.5.3, 2.5.6 and 2.7).
+static enum verdict check_addresses(
+        const struct dp_node *node, const struct ip6_frame *frame, enum drop_reason *ret_reason)
+{
+	const uint8_t *src = frame->ip.src_addr;
+	const uint8_t *dst = frame->ip.dst_addr;
+
+	if (ip6_is_multicast(src) || ip6_is_loopback(src) || ip6_is_loopback(dst) ||
+	        ip6_is_unspecified(dst))
+		return refuse(ret_reason, DROP_BAD_ADDRESS);
+	if (ip6_is_multicast(dst)) // of a link: ours to look at; beyond: never forwarded
+		return ip6_is_link_multicast(dst) ? LOCAL : refuse(ret_reason, DROP_BAD_ADDRESS);
+	if (ip6_to_mac_group(frame)) // RFC 1122 section 3.3.6
+		return refuse(ret_reason, DROP_NOT_FOR_US);
+	if (ip6_equal(dst, ip6_gateway) || router_owns(node, dst))
+		return LOCAL;
+	if (ip6_is_link_local(dst) || ip6_is_unspecified(src))
+		return refuse(ret_reason, DROP_BAD_ADDRESS);
+	return FORWARD;
+}
+
+static enum resolution via_iface(const struct worker *w, struct hop *hop)
+{
+	const struct dp_iface *iface = &w->view->ifaces[hop->iface_id];
+	const struct link_params *link = &w->view->links[hop->iface_id];
+	uint32_t port_id = atomic_load_explicit(&iface->port_id, memory_order_relaxed);
+	const struct port *port;
+
+	hop->mtu = 0;
+	if (port_id != DP_NONE) {
+		port = worker_port(w, port_id);
+		if (port != NULL)
+			hop->mtu = port->mtu;
+		return VIA_PORT;
+	}
+	if (link->to == DP_NONE)
+		return NO_NEXT_HOP;
+	if (link->mtu_frame > ETH_HDR_SIZE)
+		hop->mtu = link->mtu_frame - (uint32_t)ETH_HDR_SIZE;
+	return VIA_LINK;
+}
+
+// The way from a router to what a FIB value names.
+static enum resolution resolve(
+        const struct worker *w, uint32_t node_id, uint32_t value, struct hop *ret_hop)
+{
+	const struct view *view = w->view;
+	const struct dp_nexthops *nexthops = view->nexthops;
+	const struct dp_target *target;
+	enum resolution way;
+	uint32_t dest_idx;
+	uint32_t router_idx;
+
+	if (value == FIB6_NONE)
+		return NO_ROUTE;
+	target = &view->targets[value];
+	memcpy(ret_hop->mac, target->mac, sizeof(ret_hop->mac));
+	if (target->node_id == node_id) {
+		ret_hop->iface_id = target->iface_id;
+		return target->iface_id == DP_NONE ? TO_US : via_iface(w, ret_hop);
+	}
+	dest_idx = view->nodes[target->node_id].dest_idx;
+	router_idx = view->nodes[node_id].router_idx;
+	if (nexthops == NULL || dest_idx >= nexthops->n_dests || router_idx >= nexthops->n_routers)
+		return NO_NEXT_HOP;
+	ret_hop->iface_id = nexthops->iface[(size_t)dest_idx * nexthops->n_routers + router_idx];
+	if (ret_hop->iface_id == DP_NONE)
+		return NO_NEXT_HOP;
+	way = via_iface(w, ret_hop);
+	if (way == VIA_LINK &&
+	        view->ifaces[view->links[ret_hop->iface_id].to].kind == NODE_KIND_ROUTER)
+		memcpy(ret_hop->mac, router_mac, sizeof(router_mac));
+	return way;
+}
+
+static void address_frame(struct rte_mbuf *m, const uint8_t mac[6], uint32_t iface_id)
+{
+	struct ip6_frame *frame = ip6_frame_of(m);
+
+	memmove(frame->dst_mac, mac, sizeof(frame->dst_mac));
+	memcpy(frame->src_mac, router_mac, sizeof(frame->src_mac));
+	frame_of(m)->iface_id = iface_id;
+	frame_of(m)->link_id = iface_id;
+}
+
+// Padding that would make a frame too long for the hop is cut off; true if the packet is too long.
+static bool exceeds(struct rte_mbuf *m, uint32_t mtu)
+{
+	uint32_t packet_len = ip6_packet_len(&ip6_frame_of(m)->ip);
+	uint32_t frame_len = packet_len + (uint32_t)ETH_HDR_SIZE;
+
+	if (mtu == 0 || rte_pktmbuf_pkt_len(m) <= mtu + ETH_HDR_SIZE)
+		return false;
+	if (packet_len > mtu)
+		return true;
+	return rte_pktmbuf_trim(m, (uint16_t)(rte_pktmbuf_pkt_len(m) - frame_len)) != 0;
+}
+
+static void forward(struct worker *w, struct rte_mbuf *m, uint32_t value, struct batch *links,
+        struct batch *ports)
+{
+	struct ip6_frame *frame = ip6_frame_of(m);
+	struct hop hop;
+	enum resolution way = resolve(w, router_node_id(w, m), value, &hop);
+
+	if (way == TO_US) {
+		local_frame(w, m);
+	} else if (ip6_is_link_local(frame->ip.src_addr)) { // RFC 4443 section 3.1, code 2
+		local_error(w, m, ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_BEYONDSCOPE, 0,
+		        DROP_BAD_ADDRESS);
+	} else if (way == NO_ROUTE) {
+		local_error(w, m, ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_NOROUTE, 0, DROP_NO_ROUTE);
+	} else if (way == NO_NEXT_HOP) {
+		local_error(
+		        w, m, ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_NOROUTE, 0, DROP_NO_NEXT_HOP);
+	} else if (frame->ip.hop_limits <= 1) {
+		local_error(
+		        w, m, ICMP6_TIME_EXCEEDED, ICMP6_TIME_EXCEED_TRANSIT, 0, DROP_HOP_LIMIT);
+	} else if (exceeds(m, hop.mtu)) {
+		local_error(w, m, ICMP6_PACKET_TOO_BIG, 0, hop.mtu, DROP_TOO_BIG);
+	} else {
+		struct batch *batch = way == VIA_PORT ? ports : links;
+
+		frame->ip.hop_limits--;
+		address_frame(m, hop.mac, hop.iface_id);
+		batch->pkts[batch->n++] = m;
+	}
+}
+
+void router_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
+{
+	const uint8_t *dst[BURST_MAX];
+	uint32_t values[BURST_MAX];
+	struct batch routed = {.n = 0};
+	struct batch links = {.n = 0};
+	struct batch ports = {.n = 0};
+
+	assert(n <= BURST_MAX);
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = pkts[i];
+		enum drop_reason reason = DROP_BAD_IPV6;
+		enum verdict verdict = check_frame(m, &reason);
+
+		if (verdict == FORWARD)
+			verdict = check_addresses(router_node(w, m), ip6_frame_of(m), &reason);
+		if (verdict == FORWARD) {
+			dst[routed.n] = ip6_frame_of(m)->ip.dst_addr;
+			routed.pkts[routed.n++] = m;
+		} else if (verdict == LOCAL) {
+			local_frame(w, m);
+		} else {
+			drop_burst(w, &m, 1, reason);
+		}
+	}
+	if (routed.n > 0)
+		fib6_lookup_bulk(w->view->fib, dst, values, routed.n);
+	for (unsigned i = 0; i < routed.n; i++)
+		forward(w, routed.pkts[i], values[i], &links, &ports);
+	if (links.n > 0)
+		link_burst(w, links.pkts, links.n);
+	if (ports.n > 0)
+		output_burst(w, ports.pkts, ports.n);
+}
+
+void router_send_back(struct worker *w, struct rte_mbuf *m, const uint8_t back_mac[6])
+{
+	struct hop hop = {.iface_id = frame_of(m)->iface_id};
+	enum resolution way = via_iface(w, &hop);
+
+	address_frame(m, back_mac, hop.iface_id);
+	if (way == VIA_PORT)
+		output_burst(w, &m, 1);
+	else
+		link_burst(w, &m, 1); // unplugged: counted there
+}
+
+void router_send(struct worker *w, struct rte_mbuf *m, const uint8_t back_mac[6])
+{
+	const uint8_t *dst = ip6_frame_of(m)->ip.dst_addr;
+	struct hop hop;
+	enum resolution way;
+
+	if (ip6_is_multicast(dst) || ip6_is_link_local(dst)) {
+		router_send_back(w, m, back_mac);
+		return;
+	}
+	way = resolve(w, router_node_id(w, m), fib6_lookup(w->view->fib, dst), &hop);
+	if (way != VIA_LINK && way != VIA_PORT) {
+		router_send_back(w, m, back_mac);
+		return;
+	}
+	address_frame(m, hop.mac, hop.iface_id);
+	if (way == VIA_PORT)
+		output_burst(w, &m, 1);
+	else
+		link_burst(w, &m, 1);
+}
+
+struct rte_mbuf *router_new_frame(struct worker *w, struct rte_mbuf *cause)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool);
+
+	if (m == NULL)
+		return NULL;
+	m->port = cause->port;
+	*frame_of(m) = *frame_of(cause);
+	return m;
+}
