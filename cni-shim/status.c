@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// STATUS: would an ADD be served now?
+#include <errno.h>
+
+#include "client.h"
+#include "switch.h"
+#include "verbs.h"
+
+static int ask(struct client *client, const char *method, json_t *params, json_t **ret_result,
+        struct cni_error *err)
+{
+	struct fault fault = {0};
+
+	if (!client_call(client, method, params, NULL, 0, ret_result, &fault))
+		return 0;
+	// the control thread is busy or refuses us, but frames may well pass
+	return cni_fail(
+	        err, CNI_E_UNAVAILABLE, fault.message, "the switch does not answer as it should");
+}
+
+static int check_ports(struct client *client, struct cni_error *err)
+{
+	json_int_t ports, max;
+	json_t *version, *list;
+	int ret = ask(client, "version", NULL, &version, err);
+
+	if (ret)
+		return ret;
+	max = json_integer_value(json_object_get(version, "max_ports"));
+	json_decref(version);
+	ret = ask(client, "port.list", json_pack("{s:i}", "limit", 1), &list, err);
+	if (ret)
+		return ret;
+	ports = json_integer_value(json_object_get(list, "total"));
+	json_decref(list);
+	if (max > 0 && ports >= max)
+		return cni_fail(err, CNI_E_UNAVAILABLE, NULL,
+		        "the switch has %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
+		        " ports: no more can be attached",
+		        ports, max);
+	return 0;
+}
+
+int verb_status(struct cni_call *call, struct cni_error *err)
+{
+	const struct cni_conf *conf = &call->conf;
+	struct fault fault = {0};
+	struct client *client;
+	int ret;
+
+	if (client_connect(conf->socket, conf->timeout_ms, &client, &fault))
+		// no switch, no frames: pods that are attached have no network
+		return cni_fail(err, switch_is_down(&fault) ? CNI_E_DEGRADED : CNI_E_UNAVAILABLE,
+		        fault.message, "the switch cannot be reached");
+	ret = check_ports(client, err);
+	client_close(client);
+	return ret ? ret : call_ipam(call, CNI_STATUS, NULL, err);
+}

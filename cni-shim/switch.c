@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// Calls of the control socket, and their errors as CNI codes.
+#include "switch.h"
+
+#include <errno.h>
+
+bool switch_is_down(const struct fault *fault)
+{
+	return fault->code == -ENOENT || fault->code == -ECONNREFUSED;
+}
+
+int switch_fail(const struct fault *fault, const char *what, struct cni_error *err)
+{
+	static const struct {
+		int err;
+		int code;
+	} codes[] = {
+	        {-ETIMEDOUT, CNI_E_TRY_LATER},
+	        {-ECONNRESET, CNI_E_TRY_LATER},
+	        {-ECONNREFUSED, CNI_E_TRY_LATER},
+	        {-EEXIST, CNI_E_PORT_TAKEN},
+	        {-EBUSY, CNI_E_PORT_TAKEN},
+	        {-ENOSPC, CNI_E_LIMIT},
+	        {-EPERM, CNI_E_DENIED},
+	        {-EACCES, CNI_E_DENIED},
+	        {-EINVAL, CNI_E_CONFIG},
+	        {-ENOMEM, CNI_E_INTERNAL},
+	};
+	int code = CNI_E_SWITCH;
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		if (codes[i].err == fault->code)
+			code = codes[i].code;
+	}
+	return cni_fail(err, code, fault->message, "%s", what);
+}
+
+int switch_port_del(struct client *client, const char *owner, struct cni_error *err)
+{
+	struct fault fault = {0};
+	json_t *result;
+
+	if (client_call(client, "port.del", json_pack("{s:s}", "owner", owner), NULL, 0, &result,
+	            &fault))
+		return switch_fail(&fault, "the switch cannot remove the port", err);
+	json_decref(result);
+	return 0;
+}
+
+int switch_port_list(
+        struct client *client, const char *prefix, json_t **ret_ports, struct cni_error *err)
+{
+	struct fault fault = {0};
+
+	if (client_list(client, "port.list", json_pack("{s:s}", "owner_prefix", prefix), ret_ports,
+	            &fault))
+		return switch_fail(&fault, "the switch cannot list its ports", err);
+	return 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// What the plugin asks of the switch. Returns as error.h says.
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "client.h"
+#include "error.h"
+
+// Translates the error of a call or connect to the code that the runtime gets.
+int switch_fail(const struct fault *fault, const char *what, struct cni_error *err);
+// Errors of connect that mean that no switch runs.
+bool switch_is_down(const struct fault *fault);
+
+// Removes the ports of `owner`; none is no error.
+__attribute__((warn_unused_result)) int switch_port_del(
+        struct client *client, const char *owner, struct cni_error *err);
+// All ports whose owner starts with `prefix`; `*ret_ports` is a new reference.
+__attribute__((warn_unused_result)) int switch_port_list(
+        struct client *client, const char *prefix, json_t **ret_ports, struct cni_error *err);
