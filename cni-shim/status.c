@@ -21,13 +21,13 @@ static int ask(struct client *client, const char *method, json_t *params, json_t
 static int check_ports(struct client *client, struct cni_error *err)
 {
 	json_int_t ports, max;
-	json_t *version, *list;
-	int ret = ask(client, "version", NULL, &version, err);
+	json_t *config, *list;
+	int ret = ask(client, "config.show", NULL, &config, err);
 
 	if (ret)
 		return ret;
-	max = json_integer_value(json_object_get(version, "max_ports"));
-	json_decref(version);
+	max = json_integer_value(json_object_get(json_object_get(config, "limits"), "max_ports"));
+	json_decref(config);
 	ret = ask(client, "port.list", json_pack("{s:i}", "limit", 1), &list, err);
 	if (ret)
 		return ret;
