@@ -15,6 +15,7 @@ PACKET_IGNORE_OUTGOING = 23
 PACKET_QDISC_BYPASS = 20
 STATUS_VLAN_VALID = 1 << 4
 STATUS_VLAN_TPID_VALID = 1 << 6
+SO_RCVBUFFORCE = 33
 CLONE_NEWNET = 0x40000000
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -38,7 +39,7 @@ class Tap:
             self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             self.sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
             self.sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE, 32 << 20)
+            self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
             self.sock.bind((ifname, ETH_P_ALL))
         finally:
             os.close(fd)
