@@ -102,7 +102,7 @@ static int read_link(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(nlh);
 	struct netns_facts *facts = arg;
-	const struct nlattr *attr;
+	struct nlattr *attr; // not const: libmnl's loop macro casts it
 
 	facts->has_link = true;
 	facts->ifindex = (unsigned)info->ifi_index;
@@ -124,7 +124,7 @@ static int read_addr(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct ifaddrmsg *info = mnl_nlmsg_get_payload(nlh);
 	struct netns_facts *facts = arg;
-	const struct nlattr *attr;
+	struct nlattr *attr; // not const: libmnl's loop macro casts it
 
 	if (info->ifa_index != facts->ifindex || facts->n_addrs == NETNS_ADDRS_MAX)
 		return MNL_CB_OK;
