@@ -89,6 +89,23 @@ static enum resolution via_iface(const struct worker *w, struct hop *hop)
 	return VIA_LINK;
 }
 
+// Whom to address across a link: the far router, or the pod's interface there. `mac` comes as the
+// target's and stays when that is what the far end has.
+static void far_end_mac(
+        const struct worker *w, const struct dp_target *target, uint32_t far_id, uint8_t mac[6])
+{
+	const struct dp_iface *far = &w->view->ifaces[far_id];
+	const struct port *port;
+
+	if (far->kind == NODE_KIND_ROUTER) {
+		memcpy(mac, router_mac, sizeof(router_mac));
+	} else if (far_id != target->iface_id) { // in by another interface of the pod than named
+		port = worker_port(w, atomic_load_explicit(&far->port_id, memory_order_relaxed));
+		if (port != NULL)
+			memcpy(mac, port->mac, sizeof(port->mac));
+	}
+}
+
 // The way from a router to what a FIB value names.
 static enum resolution resolve(
         const struct worker *w, uint32_t node_id, uint32_t value, struct hop *ret_hop)
@@ -116,9 +133,8 @@ static enum resolution resolve(
 	if (ret_hop->iface_id == DP_NONE)
 		return NO_NEXT_HOP;
 	way = via_iface(w, ret_hop);
-	if (way == VIA_LINK &&
-	        view->ifaces[view->links[ret_hop->iface_id].to].kind == NODE_KIND_ROUTER)
-		memcpy(ret_hop->mac, router_mac, sizeof(router_mac));
+	if (way == VIA_LINK)
+		far_end_mac(w, target, view->links[ret_hop->iface_id].to, ret_hop->mac);
 	return way;
 }
 

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// Least-delay paths: against Floyd and Warshall on random graphs, ties, sinks, no loops.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "paths.h"
+#include "rng.h"
+#include "view.h"
+
+#define V_MAX 40
+#define E_MAX 200
+#define FAR (UINT64_MAX / 4)
+
+struct graph {
+	struct paths_graph paths;
+	struct paths_link links[E_MAX];
+	uint32_t dests[V_MAX];
+};
+
+static const volatile bool go;
+
+static struct graph random_graph(
+        struct rng *rng, unsigned n_routers, unsigned n_sinks, unsigned n_links, uint32_t delay_max)
+{
+	struct graph graph = {.paths = {.n_routers = n_routers,
+	                              .n_vertices = n_routers + n_sinks,
+	                              .n_links = n_links,
+	                              .n_dests = n_routers + n_sinks}};
+
+	for (unsigned i = 0; i < n_links; i++)
+		graph.links[i] = (struct paths_link){
+		        .from_router = (uint32_t)(rng_next(rng) % (n_routers + n_sinks)),
+		        .to_router = (uint32_t)(rng_next(rng) % (n_routers + n_sinks)),
+		        .iface_id = 1000 + n_links - i,
+		        .delay_ns = (uint32_t)(rng_next(rng) % delay_max),
+		};
+	for (unsigned i = 0; i < n_routers + n_sinks; i++)
+		graph.dests[i] = i;
+	return graph;
+}
+
+static struct dp_nexthops *compute(struct graph *graph)
+{
+	struct dp_nexthops *nexthops;
+
+	graph->paths.links = graph->links;
+	graph->paths.dests = graph->dests;
+	nexthops = paths_compute(&graph->paths, 7, &go);
+	assert_non_null(nexthops);
+	assert_int_equal(nexthops->epoch, 7);
+	assert_int_equal(nexthops->n_routers, graph->paths.n_routers);
+	assert_int_equal(nexthops->n_dests, graph->paths.n_dests);
+	return nexthops;
+}
+
+static const struct paths_link *link_of(const struct graph *graph, uint32_t iface_id)
+{
+	for (unsigned i = 0; i < graph->paths.n_links; i++)
+		if (graph->links[i].iface_id == iface_id)
+			return &graph->links[i];
+	fail_msg("no link %u", iface_id);
+	return NULL;
+}
+
+static void floyd_warshall(const struct graph *graph, uint64_t dist[V_MAX][V_MAX])
+{
+	unsigned n = graph->paths.n_vertices;
+
+	for (unsigned a = 0; a < n; a++)
+		for (unsigned b = 0; b < n; b++)
+			dist[a][b] = a == b ? 0 : FAR;
+	for (unsigned i = 0; i < graph->paths.n_links; i++) {
+		const struct paths_link *link = &graph->links[i];
+
+		if (link->from_router < graph->paths.n_routers &&
+		        link->delay_ns < dist[link->from_router][link->to_router])
+			dist[link->from_router][link->to_router] = link->delay_ns;
+	}
+	for (unsigned k = 0; k < n; k++)
+		for (unsigned a = 0; a < n; a++)
+			for (unsigned b = 0; b < n; b++)
+				if (dist[a][k] + dist[k][b] < dist[a][b])
+					dist[a][b] = dist[a][k] + dist[k][b];
+}
+
+// Follows the next hops: the delays sum up to the least, in no more steps than there are vertices.
+static void check_path(const struct graph *graph, const struct dp_nexthops *nexthops, uint32_t from,
+        uint32_t to, uint64_t want)
+{
+	uint32_t n_routers = graph->paths.n_routers;
+	uint64_t delay = 0;
+	unsigned steps = 0;
+
+	if (want >= FAR || from == to) {
+		assert_int_equal(nexthops->iface[to * n_routers + from], DP_NONE);
+		return;
+	}
+	for (uint32_t at = from; at != to; steps++) {
+		const struct paths_link *link;
+
+		assert_true(at < n_routers); // a sink does not forward
+		link = link_of(graph, nexthops->iface[to * n_routers + at]);
+		assert_int_equal(link->from_router, at);
+		delay += link->delay_ns;
+		at = link->to_router;
+		assert_true(steps < graph->paths.n_vertices);
+	}
+	assert_int_equal(delay, want);
+}
+
+static void test_random_graphs(void **state)
+{
+	static uint64_t dist[V_MAX][V_MAX];
+	struct rng rng;
+
+	rng_seed(&rng, 1, 0);
+	for (unsigned round = 0; round < 200; round++) {
+		// delays of 0 to 2 give ties and loops without cost, the others hardly any
+		struct graph graph = random_graph(&rng, 5 + round % 25, round % 4 * 3,
+		        10 + round % 190, round % 2 ? 3 : 1000000);
+		struct dp_nexthops *nexthops = compute(&graph);
+
+		floyd_warshall(&graph, dist);
+		for (uint32_t from = 0; from < graph.paths.n_routers; from++)
+			for (uint32_t to = 0; to < graph.paths.n_vertices; to++)
+				check_path(&graph, nexthops, from, to, dist[from][to]);
+		free(nexthops);
+	}
+}
+
+// The order of the links in the snapshot says nothing about the paths.
+static void test_order_does_not_matter(void **state)
+{
+	struct rng rng;
+
+	rng_seed(&rng, 2, 0);
+	for (unsigned round = 0; round < 50; round++) {
+		struct graph graph = random_graph(&rng, 20, 2, 120, 3);
+		struct dp_nexthops *first = compute(&graph);
+		struct dp_nexthops *second;
+
+		for (unsigned i = graph.paths.n_links - 1; i > 0; i--) {
+			unsigned k = (unsigned)(rng_next(&rng) % (i + 1));
+			struct paths_link link = graph.links[i];
+
+			graph.links[i] = graph.links[k];
+			graph.links[k] = link;
+		}
+		second = compute(&graph);
+		assert_memory_equal(first->iface, second->iface,
+		        (size_t)first->n_routers * first->n_dests * sizeof(uint32_t));
+		free(first);
+		free(second);
+	}
+}
+
+static void test_ties(void **state)
+{
+	struct graph graph = {
+	        .paths = {.n_routers = 4, .n_links = 6, .n_dests = 2},
+	        .links = {{0, 1, 12, 10}, {0, 2, 11, 10}, {1, 3, 20, 10}, {2, 3, 30, 10},
+	                {1, 3, 19, 10}, {0, 3, 40, 20}},
+	        .dests = {3, 3},
+	};
+	struct dp_nexthops *nexthops = compute(&graph);
+
+	assert_int_equal(nexthops->iface[0], 40); // as short in one link
+	assert_int_equal(nexthops->iface[1], 19); // the lower of two parallel links
+	assert_memory_equal(nexthops->iface, nexthops->iface + 4, 4 * sizeof(uint32_t));
+	free(nexthops);
+	graph.paths.n_links = 5; // without the direct link
+	nexthops = compute(&graph);
+	assert_int_equal(nexthops->iface[0], 11); // the lower interface
+	assert_int_equal(nexthops->iface[3], DP_NONE); // there already
+	free(nexthops);
+}
+
+static void test_sinks_and_strays(void **state)
+{
+	struct graph graph = {
+	        .paths = {.n_routers = 3, .n_vertices = 5, .n_links = 6, .n_dests = 4},
+	        // 0 -> pod 3 -> 1 would be short; links to nowhere are passed over
+	        .links = {{0, 3, 10, 1}, {3, 1, 11, 1}, {0, 2, 12, 100}, {2, 1, 13, 100},
+	                {0, 9, 14, 1}, {9, 1, 15, 1}},
+	        .dests = {1, 3, 4, DP_NONE},
+	};
+	struct dp_nexthops *nexthops = compute(&graph);
+
+	assert_int_equal(nexthops->iface[0], 12);
+	assert_int_equal(nexthops->iface[2], 13);
+	assert_int_equal(nexthops->iface[3 + 0], 10); // the pod itself
+	assert_int_equal(nexthops->iface[3 + 2], DP_NONE);
+	for (unsigned i = 6; i < 12; i++)
+		assert_int_equal(nexthops->iface[i], DP_NONE);
+	free(nexthops);
+}
+
+static void test_empty_and_cancel(void **state)
+{
+	static const volatile bool stop = true;
+	struct paths_graph none = {.n_routers = 0};
+	struct paths_graph some = {.n_routers = 1, .n_dests = 1, .dests = (uint32_t[]){0}};
+	struct dp_nexthops *nexthops = paths_compute(&none, 1, &go);
+
+	assert_non_null(nexthops);
+	free(nexthops);
+	assert_null(paths_compute(&some, 1, &stop));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_random_graphs),
+	        cmocka_unit_test(test_order_does_not_matter),
+	        cmocka_unit_test(test_ties),
+	        cmocka_unit_test(test_sinks_and_strays),
+	        cmocka_unit_test(test_empty_and_cancel),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
