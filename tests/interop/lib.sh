@@ -4,6 +4,7 @@
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../net/lib.sh"
 
 routers=() # names of FRR instances to end
+frr_files=$(ls -d /run/frr/* 2>/dev/null || true) # ospf6d leaves files beside its own directory
 
 # router_pod NAME: a namespace that forwards and whose loopback has fd00:NAME::1, NAME in hexadecimal.
 router_pod() {
@@ -47,5 +48,8 @@ end_routers() {
         rm -rf "/run/frr/$id" "/etc/frr/$id"
     done
     routers=()
+    for file in /run/frr/ospf6d*; do
+        [[ ! -e $file || $'\n'$frr_files$'\n' == *$'\n'$file$'\n'* ]] || rm -f "$file"
+    done
 }
 at_end end_routers

@@ -223,9 +223,8 @@ leftovers() {
     find /sys/fs/bpf -path "*$instance*" 2>/dev/null | sed 's/^/BPF pin /'
     find /run/orrery /dev/hugepages /var/run/dpdk -path "*$instance*" 2>/dev/null | sed 's/^/file /'
     [[ ! -e $ORRERY_SOCKET ]] || echo "socket $ORRERY_SOCKET"
-    grep -lsFw "$instance" /proc/[0-9]*/cmdline | while read -r file; do
-        [[ ${file//[!0-9]/} == "$$" || ${file//[!0-9]/} == "$BASHPID" ]] || echo "process $file"
-    done
+    # the pattern by file, or grep would find itself
+    grep -lsFw -f <(echo "$instance") /proc/[0-9]*/cmdline | sed 's/^/process /'
     return 0
 }
 
