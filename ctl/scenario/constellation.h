@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// A scenario laid out: every node with its name, address and interfaces, and the links between
+// satellites that may exist. Satellites come first, then ground stations; indices are dense and
+// depend on the scenario only. Topology, not time: sky.h says what is up when.
+//
+// Satellite NAME-PLANE-SLOT: isl0 to the next in its plane, isl1 to the one behind, isl2 to the
+// next plane, isl3 to the plane before (those that have a link), and gs-STATION for each station.
+// Station: gsl0 to the sky, pod0 to its pod (router stations only).
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fault.h"
+#include "names.h"
+#include "orbit.h"
+#include "scenario.h"
+
+#define CON_NONE UINT32_MAX
+
+enum con_iface_role { CON_ISL, CON_GS, CON_GSL, CON_POD };
+
+struct con_iface {
+	uint32_t node;
+	uint8_t role; // enum con_iface_role
+	uint8_t number; // ISL: 0 to 3
+	uint32_t other; // ISL: interface at the far end; GS: the station's index
+	uint32_t isl; // ISL: index of its pair
+};
+
+struct con_node {
+	uint32_t first_iface;
+	uint32_t n_ifaces;
+	uint8_t address[16];
+	bool router;
+};
+
+struct con_satellite { // of the node with the same index
+	uint16_t shell, plane, slot;
+	struct orbit orbit;
+};
+
+struct con_isl { // both directions
+	uint32_t a_iface, b_iface;
+	bool crosses; // between planes
+};
+
+struct constellation {
+	const struct scenario *scenario;
+	uint32_t n_satellites;
+	uint32_t n_stations;
+	uint32_t n_nodes; // satellites, then stations
+	uint32_t n_ifaces;
+	uint32_t n_isls;
+	struct con_node *nodes;
+	struct con_satellite *satellites;
+	struct con_iface *ifaces;
+	struct con_isl *isls;
+	double sidereal0_rad; // at time 0
+};
+
+// Borrows `scenario` until con_destroy. 0 or -ENOMEM.
+__attribute__((warn_unused_result)) int con_create(
+        const struct scenario *scenario, struct constellation **ret_con, struct fault *fault);
+void con_destroy(struct constellation *con);
+
+const char *con_node_name(const struct constellation *con, uint32_t node, char buf[NODE_NAME_SIZE]);
+const char *con_iface_name(
+        const struct constellation *con, uint32_t iface, char buf[IFACE_NAME_SIZE]);
+const char *con_iface_ref(
+        const struct constellation *con, uint32_t iface, char buf[IFACE_REF_SIZE]);
+// Index of a name, or CON_NONE.
+uint32_t con_find_node(const struct constellation *con, const char *name);
+
+static inline uint32_t con_station_node(const struct constellation *con, uint32_t station)
+{
+	return con->n_satellites + station;
+}
+
+// The satellite's interface to a station, and the station's to the sky.
+static inline uint32_t con_gs_iface(
+        const struct constellation *con, uint32_t satellite, uint32_t station)
+{
+	const struct con_node *node = &con->nodes[satellite];
+
+	return node->first_iface + node->n_ifaces - con->n_stations + station;
+}
+
+static inline uint32_t con_gsl_iface(const struct constellation *con, uint32_t station)
+{
+	return con->nodes[con_station_node(con, station)].first_iface;
+}
+
+// Parameters of the link that leaves from an interface.
+const struct scenario_link *con_link(const struct constellation *con, uint32_t iface);

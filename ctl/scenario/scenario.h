@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// A scenario as a person wrote it, read from its file (docs/scenarios.md) and checked: shells,
+// ground stations, link defaults, address plan. Says what should be there, not where anything is at
+// a time. Thread: the caller's own object; read-only after it was read.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fault.h"
+
+#define SCENARIO_NAME_SIZE 64
+#define SCENARIO_SHELL_NAME_SIZE 32
+#define SCENARIO_STATION_NAME_SIZE 13 // "gs-<name>" is an interface name
+#define SCENARIO_SHELLS_MAX 16
+#define SCENARIO_STATIONS_MAX 4096
+#define SCENARIO_SATELLITES_MAX 20000 // of all shells
+
+enum scenario_kind { SCENARIO_ROUTER, SCENARIO_POD };
+enum scenario_pattern { SCENARIO_DELTA, SCENARIO_STAR };
+enum scenario_grid { SCENARIO_GRID_PLUS, SCENARIO_GRID_NONE };
+enum scenario_policy { SCENARIO_NEAREST };
+
+// What a link has besides its ends and its delay. Units and ranges as in struct orrery_record.
+struct scenario_link {
+	uint64_t rate_bps; // 0: unlimited
+	uint64_t queue_bytes;
+	int64_t queue_pkts;
+	int64_t jitter_ns;
+	double jitter_corr;
+	double loss;
+	double loss_bad;
+	int64_t good_ns; // 0: no Gilbert-Elliott
+	int64_t bad_ns;
+	double duplicate;
+	double reorder;
+	bool allow_reorder;
+	int64_t mtu;
+};
+
+struct scenario_isl {
+	int grid; // enum scenario_grid
+	double min_height_km;
+	double max_latitude_deg; // links between planes are down poleward of it
+	struct scenario_link link;
+};
+
+struct scenario_shell {
+	char name[SCENARIO_SHELL_NAME_SIZE];
+	int64_t planes;
+	int64_t satellites; // a plane
+	double altitude_km;
+	double inclination_deg;
+	int64_t phase; // Walker's F
+	int pattern; // enum scenario_pattern
+	double arc_deg; // 0: from the pattern
+	double raan_deg;
+	double anomaly_deg;
+	int kind; // enum scenario_kind
+	struct scenario_isl isl;
+};
+
+struct scenario_gsl {
+	struct scenario_link both; // what the file says of both directions; use the two below
+	struct scenario_link uplink; // from the station
+	struct scenario_link downlink; // from the satellite
+};
+
+struct scenario_station {
+	char name[SCENARIO_STATION_NAME_SIZE];
+	double latitude_deg;
+	double longitude_deg;
+	double height_m;
+	double min_elevation_deg;
+	int policy; // enum scenario_policy
+	int kind; // enum scenario_kind
+	uint8_t prefix[16];
+	int64_t prefix_len; // 0: from the plan
+};
+
+struct scenario {
+	char name[SCENARIO_NAME_SIZE];
+	int64_t epoch_ns; // UTC, since 1970
+	int64_t duration_ns; // 0: no end
+	int64_t step_ns;
+	int64_t max_error_ns;
+	uint8_t prefix[16];
+	int64_t prefix_len;
+	size_t n_shells;
+	struct scenario_shell *shells;
+	struct scenario_gsl gsl;
+	size_t n_stations;
+	struct scenario_station *stations;
+};
+
+// Reads and checks a file, or text that is called `name` in messages. 0, or a negative errno with
+// "FILE:LINE: key 'x': ..." in the fault and the key in its field. The caller frees with
+// scenario_free.
+__attribute__((warn_unused_result)) int scenario_read_file(
+        const char *path, struct scenario *ret_scenario, struct fault *fault);
+__attribute__((warn_unused_result)) int scenario_read_text(
+        const char *text, const char *name, struct scenario *ret_scenario, struct fault *fault);
+void scenario_free(struct scenario *scenario);
+
+// Calls `visit` with each key that a file may have, as "shells.isl.rate". For the test of the
+// manual.
+void scenario_visit_keys(void (*visit)(const char *path, void *arg), void *arg);

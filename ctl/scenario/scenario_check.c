@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// Rules between the keys of a scenario.
+#include "scenario_check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "address.h"
+
+struct check {
+	const char *file;
+	struct fault *fault;
+};
+
+static int check_link(const struct check *check, const char *key, const struct scenario_link *link)
+{
+	if (link->rate_bps != 0 && link->rate_bps < 1000)
+		return fault_set(check->fault, -EINVAL, key,
+		        "%s: %s: rate %llu bit/s is below 1 kbit/s; 0 or \"unlimited\" is no limit",
+		        check->file, key, (unsigned long long)link->rate_bps);
+	if ((link->good_ns == 0) != (link->bad_ns == 0))
+		return fault_set(check->fault, -EINVAL, key,
+		        "%s: %s: 'good' and 'bad' (mean times of the loss model) go together",
+		        check->file, key);
+	if (link->good_ns != 0 && (link->good_ns < 1000 || link->bad_ns < 1000))
+		return fault_set(check->fault, -EINVAL, key,
+		        "%s: %s: 'good' and 'bad' are at least 1us", check->file, key);
+	return 0;
+}
+
+static int check_shell(const struct check *check, const struct scenario *scenario,
+        struct scenario_shell *shell, int64_t *n_satellites)
+{
+	if (shell->phase >= shell->planes && shell->phase != 0)
+		return fault_set(check->fault, -EINVAL, "shells.phase",
+		        "%s: shell '%s': phase %lld, expected 0 to %lld (planes - 1)", check->file,
+		        shell->name, (long long)shell->phase, (long long)shell->planes - 1);
+	if (shell->arc_deg == 0)
+		shell->arc_deg = shell->pattern == SCENARIO_STAR ? 180 : 360;
+	for (const struct scenario_shell *other = scenario->shells; other != shell; other++) {
+		if (strcmp(other->name, shell->name) == 0)
+			return fault_set(check->fault, -EINVAL, "shells.name",
+			        "%s: two shells are named '%s'; names of satellites start with it",
+			        check->file, shell->name);
+	}
+	*n_satellites += shell->planes * shell->satellites;
+	if (*n_satellites > SCENARIO_SATELLITES_MAX)
+		return fault_set(check->fault, -ERANGE, "shells",
+		        "%s: more than %d satellites with shell '%s'", check->file,
+		        SCENARIO_SATELLITES_MAX, shell->name);
+	return check_link(check, "shells.isl", &shell->isl.link);
+}
+
+// True if `name` is the name of a satellite of the shell: "sat-3-17".
+static bool is_satellite(const struct scenario_shell *shell, const char *name)
+{
+	size_t len = strlen(shell->name);
+	char text[SCENARIO_SHELL_NAME_SIZE + 32];
+	unsigned plane, slot;
+
+	if (strncmp(name, shell->name, len) != 0 ||
+	        sscanf(name + len, "-%4u-%4u", &plane, &slot) != 2)
+		return false;
+	snprintf(text, sizeof(text), "%s-%u-%u", shell->name, plane, slot);
+	return strcmp(text, name) == 0 && plane < shell->planes && slot < shell->satellites;
+}
+
+static int check_station_name(const struct check *check, const struct scenario *scenario,
+        const struct scenario_station *station)
+{
+	for (size_t i = 0; i < scenario->n_shells; i++) {
+		if (is_satellite(&scenario->shells[i], station->name))
+			return fault_set(check->fault, -EINVAL, "ground_stations.name",
+			        "%s: ground station '%s' has the name of a satellite", check->file,
+			        station->name);
+	}
+	return 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct scenario_station *const *one = a;
+	const struct scenario_station *const *two = b;
+
+	return strcmp((*one)->name, (*two)->name);
+}
+
+static int compare_prefixes(const void *a, const void *b)
+{
+	const struct scenario_station *const *one = a;
+	const struct scenario_station *const *two = b;
+	int order = memcmp((*one)->prefix, (*two)->prefix, 16);
+
+	return order != 0 ? order
+	                  : ((*one)->prefix_len > (*two)->prefix_len) -
+	                            ((*one)->prefix_len < (*two)->prefix_len);
+}
+
+static int check_twins(const struct check *check, const struct scenario *scenario)
+{
+	size_t n = scenario->n_stations;
+	const struct scenario_station **sorted = calloc(n + 1, sizeof(const void *));
+	int err = 0;
+
+	if (sorted == NULL)
+		return fault_set(check->fault, -ENOMEM, "", "%s: out of memory", check->file);
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = &scenario->stations[i];
+	qsort(sorted, n, sizeof(*sorted), compare_names);
+	for (size_t i = 1; i < n && err == 0; i++) {
+		if (compare_names(&sorted[i - 1], &sorted[i]) == 0)
+			err = fault_set(check->fault, -EINVAL, "ground_stations.name",
+			        "%s: two ground stations are named '%s'", check->file,
+			        sorted[i]->name);
+	}
+	qsort(sorted, n, sizeof(*sorted), compare_prefixes);
+	for (size_t i = 1; i < n && err == 0; i++) {
+		if (compare_prefixes(&sorted[i - 1], &sorted[i]) == 0)
+			err = fault_set(check->fault, -EINVAL, "ground_stations.prefix",
+			        "%s: ground stations '%s' and '%s' have the same prefix",
+			        check->file, sorted[i - 1]->name, sorted[i]->name);
+	}
+	free(sorted);
+	return err;
+}
+
+static int check_stations(const struct check *check, struct scenario *scenario)
+{
+	for (size_t i = 0; i < scenario->n_stations; i++) {
+		struct scenario_station *station = &scenario->stations[i];
+		int err = check_station_name(check, scenario, station);
+
+		if (err != 0)
+			return err;
+		if (station->prefix_len == 0) {
+			address_station_prefix(scenario, i, station->prefix);
+			station->prefix_len = 64;
+		}
+	}
+	return check_twins(check, scenario);
+}
+
+int scenario_check(struct scenario *scenario, const char *name, struct fault *fault)
+{
+	const struct check check = {name, fault};
+	int64_t n_satellites = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < scenario->n_shells && err == 0; i++)
+		err = check_shell(&check, scenario, &scenario->shells[i], &n_satellites);
+	if (err == 0)
+		err = check_link(&check, "gsl.uplink", &scenario->gsl.uplink);
+	if (err == 0)
+		err = check_link(&check, "gsl.downlink", &scenario->gsl.downlink);
+	if (err == 0)
+		err = check_stations(&check, scenario);
+	return err;
+}

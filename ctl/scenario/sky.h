@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// The constellation at one moment: where everything is, which links are up, which satellite serves
+// each station, and all delays. Pure; computed afresh for each time, nothing carries over.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "constellation.h"
+
+struct sky {
+	const struct constellation *con;
+	double t_s; // since the scenario's start
+	double sidereal_rad;
+	struct vec3 *positions; // [n_nodes]
+	bool *isl_up; // [n_isls]
+	uint32_t *serving; // [n_stations] satellite, or CON_NONE
+};
+
+// 0 or -ENOMEM.
+__attribute__((warn_unused_result)) int sky_init(struct sky *sky, const struct constellation *con);
+void sky_fini(struct sky *sky);
+void sky_compute(struct sky *sky, double t_s);
+
+// Far end of the link that leaves from `iface` at this moment, or CON_NONE. An ISL has its far end
+// also while it is down.
+uint32_t sky_far(const struct sky *sky, uint32_t iface);
+// Between the nodes of two interfaces, at this moment's positions, in ns.
+double sky_delay_ns(const struct sky *sky, uint32_t iface, uint32_t far);
+double sky_delay_rate_ns_s(const struct sky *sky, uint32_t iface, uint32_t far);
+struct vec3 sky_velocity(const struct sky *sky, uint32_t node);
