@@ -18,6 +18,8 @@ struct rte_mempool;
 
 #define DP_SLOPE_MAX_S 10 // a slope acts for this long after its epoch, then the delay stands still
 
+#define DP_WORKERS_MAX 64
+
 enum poll_mode { POLL_ADAPTIVE, POLL_BUSY };
 
 struct datapath_config {

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// A poll costs by traffic, not by ports: a queue with a file descriptor that has been quiet for
+// idle_spin goes cold, which arms its notification; a worker with nothing hot and nothing due
+// sleeps. In epoll every queue is one-shot: it stays silent while it is polled.
+#include <assert.h>
+#include <rte_cycles.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "worker.h"
+
+#define EVENTS_MAX 64
+// Less than this to the next departure is not worth a system call.
+#define SLEEP_MIN_NS 5000
+
+static void set_hot(struct worker *w, struct port_queue *queue)
+{
+	assert(w->n_hot < w->max_queues);
+	queue->hot_idx = w->n_hot;
+	queue->last_rx_tsc = w->now_tsc;
+	w->hot[w->n_hot++] = queue;
+}
+
+static void set_cold(struct worker *w, struct port_queue *queue)
+{
+	struct port_queue *last = w->hot[--w->n_hot];
+
+	w->hot[queue->hot_idx] = last;
+	last->hot_idx = queue->hot_idx;
+	queue->hot_idx = UINT32_MAX;
+}
+
+static void note_hot(struct worker *w)
+{
+	atomic_store_explicit(&w->counters.hot_queues, w->n_hot, memory_order_relaxed);
+}
+
+void queues_add(struct worker *w, struct port_queue *queue)
+{
+	queue->tx_dirty = false;
+	w->n_queues++;
+	set_hot(w, queue);
+	note_hot(w);
+}
+
+void queues_del(struct worker *w, struct port_queue *queue)
+{
+	unsigned n_dirty = 0;
+
+	w->n_queues--;
+	if (queue->hot_idx != UINT32_MAX)
+		set_cold(w, queue);
+	for (unsigned i = 0; i < w->n_dirty; i++) {
+		if (w->dirty[i] != queue)
+			w->dirty[n_dirty++] = w->dirty[i];
+	}
+	w->n_dirty = n_dirty;
+	queue->tx_dirty = false;
+	note_hot(w);
+}
+
+static void disarm(struct port_queue *queue)
+{
+	if (queue->ops->disarm != NULL)
+		queue->ops->disarm(queue);
+}
+
+bool queues_try_cold(struct worker *w, struct port_queue *queue)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = queue};
+
+	if (!w->adaptive || queue->fd < 0 || w->now_tsc - queue->last_rx_tsc < w->idle_spin_tsc)
+		return false;
+	queue->last_rx_tsc = w->now_tsc; // when it can't go cold now, try again a spin later
+	if (queue->ops->arm != NULL && queue->ops->arm(queue)) {
+		disarm(queue);
+		return false;
+	}
+	// The level counts: frames that came in between are reported by the next wait.
+	if (epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, queue->fd, &event) < 0) {
+		disarm(queue);
+		return false;
+	}
+	set_cold(w, queue);
+	counter_add(&w->counters.went_cold, 1);
+	note_hot(w);
+	return true;
+}
+
+static void handle_events(struct worker *w, const struct epoll_event *events, int n)
+{
+	for (int i = 0; i < n; i++) {
+		struct port_queue *queue = events[i].data.ptr;
+
+		if (queue == NULL) {
+			doorbell_clear(&w->doorbell);
+			continue;
+		}
+		if (queue->hot_idx != UINT32_MAX)
+			continue;
+		disarm(queue);
+		set_hot(w, queue);
+		counter_add(&w->counters.went_hot, 1);
+	}
+	if (n > 0)
+		note_hot(w);
+}
+
+void queues_check_cold(struct worker *w)
+{
+	struct epoll_event events[EVENTS_MAX];
+
+	if (w->n_hot == w->n_queues || w->now_tsc < w->cold_check_at_tsc)
+		return;
+	w->cold_check_at_tsc = w->now_tsc + w->cold_check_tsc;
+	handle_events(w, events, epoll_wait(w->epoll_fd, events, EVENTS_MAX, 0 /* ms */));
+}
+
+// How long to sleep; false when something is due too soon.
+static bool sleep_time(const struct worker *w, uint64_t next_tsc, struct timespec *ret_time)
+{
+	uint64_t now_tsc = rte_rdtsc(), wake_tsc = next_tsc - w->wake_early_tsc, ns;
+
+	if (next_tsc < w->wake_early_tsc || wake_tsc <= now_tsc)
+		return false;
+	ns = (uint64_t)((double)(wake_tsc - now_tsc) * 1e9 / (double)w->tsc_hz);
+	if (ns < SLEEP_MIN_NS)
+		return false;
+	ret_time->tv_sec = (time_t)(ns / 1000000000);
+	ret_time->tv_nsec = (long)(ns % 1000000000);
+	return true;
+}
+
+static bool work_pending(const struct worker *w)
+{
+	return relay_pending(w) || mailbox_first(&w->mailbox) != NULL ||
+	       atomic_load_explicit(&w->stop, memory_order_acquire);
+}
+
+static void wait_for_event(struct worker *w, const struct timespec *timeout, uint64_t next_tsc)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int n;
+
+	counter_add(&w->counters.sleeps, 1);
+	rte_rcu_qsbr_thread_offline(w->qsbr, w->idx);
+	n = epoll_pwait2(w->epoll_fd, events, EVENTS_MAX, timeout, NULL /* signals */);
+	rte_rcu_qsbr_thread_online(w->qsbr, w->idx);
+	counter_add(&w->counters.wakeups, 1);
+	w->now_tsc = rte_rdtsc();
+	if (next_tsc != WHEEL_NEVER && w->now_tsc > next_tsc)
+		counter_add(&w->counters.late_wakeups, 1);
+	handle_events(w, events, n);
+}
+
+void queues_sleep(struct worker *w)
+{
+	struct timespec time, *timeout = NULL;
+	uint64_t next_tsc;
+
+	if (w->n_hot != 0 || w->n_dirty != 0 || w->now_tsc - w->last_rx_tsc < w->idle_spin_tsc)
+		return;
+	next_tsc = wheel_next(&w->wheel);
+	if (next_tsc != WHEEL_NEVER) {
+		if (!sleep_time(w, next_tsc, &time))
+			return;
+		timeout = &time;
+	}
+	doorbell_sleep(&w->doorbell);
+	if (!work_pending(w))
+		wait_for_event(w, timeout, next_tsc);
+	doorbell_wake(&w->doorbell);
+}
