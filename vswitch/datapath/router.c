@@ -138,14 +138,15 @@ static enum resolution resolve(
 	return way;
 }
 
-static void address_frame(struct rte_mbuf *m, const uint8_t mac[6], uint32_t iface_id)
+static void address_frame(struct rte_mbuf *m, enum resolution way, const struct hop *hop)
 {
 	struct ip6_frame *frame = ip6_frame_of(m);
 
-	memmove(frame->dst_mac, mac, sizeof(frame->dst_mac));
+	memcpy(frame->dst_mac, hop->mac, sizeof(frame->dst_mac));
 	memcpy(frame->src_mac, router_mac, sizeof(frame->src_mac));
-	frame_of(m)->iface_id = iface_id;
-	frame_of(m)->link_id = iface_id;
+	frame_of(m)->iface_id = hop->iface_id;
+	if (way == VIA_LINK) // else the link it came by, which counts what the port refuses
+		frame_of(m)->link_id = hop->iface_id;
 }
 
 // Padding that would make a frame too long for the hop is cut off; true if the packet is too long.
@@ -187,7 +188,7 @@ static void forward(struct worker *w, struct rte_mbuf *m, uint32_t value, struct
 		struct batch *batch = way == VIA_PORT ? ports : links;
 
 		frame->ip.hop_limits--;
-		address_frame(m, hop.mac, hop.iface_id);
+		address_frame(m, way, &hop);
 		batch->pkts[batch->n++] = m;
 	}
 }
@@ -227,38 +228,37 @@ void router_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 		output_burst(w, ports.pkts, ports.n);
 }
 
+static void send_by(
+        struct worker *w, struct rte_mbuf *m, enum resolution way, const struct hop *hop)
+{
+	address_frame(m, way, hop);
+	if (way == VIA_PORT)
+		output_burst(w, &m, 1);
+	else
+		link_burst(w, &m, 1);
+}
+
 void router_send_back(struct worker *w, struct rte_mbuf *m, const uint8_t back_mac[6])
 {
 	struct hop hop = {.iface_id = frame_of(m)->iface_id};
 	enum resolution way = via_iface(w, &hop);
 
-	address_frame(m, back_mac, hop.iface_id);
-	if (way == VIA_PORT)
-		output_burst(w, &m, 1);
-	else
-		link_burst(w, &m, 1); // unplugged: counted there
+	memcpy(hop.mac, back_mac, sizeof(hop.mac));
+	send_by(w, m, way == VIA_PORT ? VIA_PORT : VIA_LINK, &hop); // unplugged: counted there
 }
 
 void router_send(struct worker *w, struct rte_mbuf *m, const uint8_t back_mac[6])
 {
 	const uint8_t *dst = ip6_frame_of(m)->ip.dst_addr;
+	enum resolution way = NO_ROUTE;
 	struct hop hop;
-	enum resolution way;
 
-	if (ip6_is_multicast(dst) || ip6_is_link_local(dst)) {
-		router_send_back(w, m, back_mac);
-		return;
-	}
-	way = resolve(w, router_node_id(w, m), fib6_lookup(w->view->fib, dst), &hop);
-	if (way != VIA_LINK && way != VIA_PORT) {
-		router_send_back(w, m, back_mac);
-		return;
-	}
-	address_frame(m, hop.mac, hop.iface_id);
-	if (way == VIA_PORT)
-		output_burst(w, &m, 1);
+	if (!ip6_is_multicast(dst) && !ip6_is_link_local(dst))
+		way = resolve(w, router_node_id(w, m), fib6_lookup(w->view->fib, dst), &hop);
+	if (way == VIA_LINK || way == VIA_PORT)
+		send_by(w, m, way, &hop);
 	else
-		link_burst(w, &m, 1);
+		router_send_back(w, m, back_mac);
 }
 
 struct rte_mbuf *router_new_frame(struct worker *w, struct rte_mbuf *cause)
@@ -268,6 +268,10 @@ struct rte_mbuf *router_new_frame(struct worker *w, struct rte_mbuf *cause)
 	if (m == NULL)
 		return NULL;
 	m->port = cause->port;
-	*frame_of(m) = *frame_of(cause);
+	*frame_of(m) = (struct frame){
+	        .time_tsc = frame_of(cause)->time_tsc,
+	        .link_id = DP_NONE,
+	        .iface_id = frame_of(cause)->iface_id,
+	};
 	return m;
 }
