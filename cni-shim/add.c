@@ -43,19 +43,6 @@ static int look_into_netns(struct add *add, struct cni_error *err)
 	return ret;
 }
 
-static int connect_switch(struct add *add, struct cni_error *err)
-{
-	const struct cni_conf *conf = &add->call->conf;
-	struct fault fault = {0};
-
-	if (!client_connect(conf->socket, conf->timeout_ms, &add->client, &fault))
-		return 0;
-	switch_fail(&fault, "the switch cannot be reached", err);
-	if (switch_is_down(&fault)) // it may be starting
-		err->code = CNI_E_TRY_LATER;
-	return err->code;
-}
-
 // Whether frames are routed decides about prefix lengths and routes.
 static int find_node(struct add *add, struct cni_error *err)
 {
@@ -241,15 +228,12 @@ static void undo_port(struct add *add)
 {
 	const struct cni_conf *conf = &add->call->conf;
 	struct cni_error second = {0};
-	struct fault fault = {0};
-	struct client *client;
+	struct client *client = NULL;
+	int ret = switch_connect(conf->socket, conf->timeout_ms, &client, NULL, &second);
 
-	if (client_connect(conf->socket, conf->timeout_ms, &client, &fault)) {
-		cni_log(&add->call->log, LOG_LEVEL_WARNING, "port %s may be left: %s", add->ref,
-		        fault.message);
-		return;
-	}
-	if (switch_port_del(client, add->owner, &second))
+	if (!ret)
+		ret = switch_port_del(client, add->owner, &second);
+	if (ret)
 		cni_log(&add->call->log, LOG_LEVEL_WARNING, "port %s may be left: %s: %s", add->ref,
 		        second.msg, second.details);
 	client_close(client);
@@ -289,7 +273,7 @@ static int add_steps(struct add *add, json_t **ret_result, struct cni_error *err
 	if (!ret)
 		ret = look_into_netns(add, err);
 	if (!ret)
-		ret = connect_switch(add, err);
+		ret = switch_connect(conf->socket, conf->timeout_ms, &add->client, NULL, err);
 	if (!ret)
 		ret = find_node(add, err);
 	if (ret)

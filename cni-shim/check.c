@@ -76,12 +76,12 @@ static int check_addresses(struct check *check, size_t interface, struct cni_err
 static int find_port(struct check *check, const char *owner, struct cni_error *err)
 {
 	const struct cni_conf *conf = &check->call->conf;
-	struct fault fault = {0};
 	struct client *client;
 	int ret;
 
-	if (client_connect(conf->socket, conf->timeout_ms, &client, &fault))
-		return switch_fail(&fault, "the switch cannot be reached", err);
+	ret = switch_connect(conf->socket, conf->timeout_ms, &client, NULL, err);
+	if (ret)
+		return ret;
 	ret = switch_port_list(client, owner, &check->ports, err);
 	client_close(client);
 	for (size_t i = 0; !ret && i < json_array_size(check->ports); i++) {

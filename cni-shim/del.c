@@ -36,17 +36,19 @@ static int delete_port(struct cni_call *call, struct cni_error *err)
 {
 	const struct cni_conf *conf = &call->conf;
 	char owner[CNI_OWNER_SIZE];
-	struct fault fault = {0};
 	struct client *client;
+	bool down = false;
 	int ret = cni_owner(conf, call->env, owner, err);
 
 	if (ret)
 		return ret;
-	if (client_connect(conf->socket, conf->timeout_ms, &client, &fault)) {
-		if (!switch_is_down(&fault))
-			return switch_fail(&fault, "the switch cannot be reached", err);
-		cni_log(&call->log, LOG_LEVEL_WARNING, "%s", fault.message);
+	ret = switch_connect(conf->socket, conf->timeout_ms, &client, &down, err);
+	if (ret && !down)
+		return ret;
+	if (ret) {
+		cni_log(&call->log, LOG_LEVEL_WARNING, "%s", err->details);
 		delete_link(call);
+		*err = (struct cni_error){0};
 		return 0;
 	}
 	ret = switch_port_del(client, owner, err);

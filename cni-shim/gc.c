@@ -53,15 +53,15 @@ static int collect(struct cni_call *call, struct cni_error *err)
 {
 	const struct cni_conf *conf = &call->conf;
 	char prefix[CNI_OWNER_SIZE];
-	struct fault fault = {0};
 	json_t *ports, *valid;
 	struct client *client;
 	int ret = cni_owner_prefix(conf, prefix, err);
 
 	if (ret)
 		return ret;
-	if (client_connect(conf->socket, conf->timeout_ms, &client, &fault))
-		return switch_fail(&fault, "the switch cannot be reached", err);
+	ret = switch_connect(conf->socket, conf->timeout_ms, &client, NULL, err);
+	if (ret)
+		return ret;
 	ret = switch_port_list(client, prefix, &ports, err);
 	if (!ret) {
 		valid = valid_owners(conf);

@@ -44,14 +44,13 @@ static int check_ports(struct client *client, struct cni_error *err)
 int verb_status(struct cni_call *call, struct cni_error *err)
 {
 	const struct cni_conf *conf = &call->conf;
-	struct fault fault = {0};
 	struct client *client;
-	int ret;
+	bool down = false;
+	int ret = switch_connect(conf->socket, conf->timeout_ms, &client, &down, err);
 
-	if (client_connect(conf->socket, conf->timeout_ms, &client, &fault))
-		// no switch, no frames: pods that are attached have no network
-		return cni_fail(err, switch_is_down(&fault) ? CNI_E_DEGRADED : CNI_E_UNAVAILABLE,
-		        fault.message, "the switch cannot be reached");
+	// no switch, no frames: pods that are attached have no network
+	if (ret)
+		return err->code = down ? CNI_E_DEGRADED : CNI_E_UNAVAILABLE;
 	ret = check_ports(client, err);
 	client_close(client);
 	return ret ? ret : call_ipam(call, CNI_STATUS, NULL, err);

@@ -4,11 +4,6 @@
 
 #include <errno.h>
 
-bool switch_is_down(const struct fault *fault)
-{
-	return fault->code == -ENOENT || fault->code == -ECONNREFUSED;
-}
-
 int switch_fail(const struct fault *fault, const char *what, struct cni_error *err)
 {
 	static const struct {
@@ -33,6 +28,23 @@ int switch_fail(const struct fault *fault, const char *what, struct cni_error *e
 			code = codes[i].code;
 	}
 	return cni_fail(err, code, fault->message, "%s", what);
+}
+
+int switch_connect(const char *socket, int timeout_ms, struct client **ret_client, bool *ret_down,
+        struct cni_error *err)
+{
+	struct fault fault = {0};
+	bool down;
+
+	if (!client_connect(socket, timeout_ms, ret_client, &fault))
+		return 0;
+	down = fault.code == -ENOENT || fault.code == -ECONNREFUSED;
+	if (ret_down)
+		*ret_down = down;
+	switch_fail(&fault, "the switch cannot be reached", err);
+	if (down) // it may be starting
+		err->code = CNI_E_TRY_LATER;
+	return err->code;
 }
 
 int switch_port_del(struct client *client, const char *owner, struct cni_error *err)

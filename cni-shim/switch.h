@@ -8,10 +8,12 @@
 #include "client.h"
 #include "error.h"
 
-// Translates the error of a call or connect to the code that the runtime gets.
+// Connects. `*ret_down` (NULL allowed): nobody is there, rather than somebody who refuses or is
+// slow.
+__attribute__((warn_unused_result)) int switch_connect(const char *socket, int timeout_ms,
+        struct client **ret_client, bool *ret_down, struct cni_error *err);
+// Translates the error of a call to the code that the runtime gets.
 int switch_fail(const struct fault *fault, const char *what, struct cni_error *err);
-// Errors of connect that mean that no switch runs.
-bool switch_is_down(const struct fault *fault);
 
 // Removes the ports of `owner`; none is no error.
 __attribute__((warn_unused_result)) int switch_port_del(
