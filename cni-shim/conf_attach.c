@@ -178,6 +178,9 @@ static int parse_addresses(struct cni_conf *conf, const struct cni_env *env, str
 	if (!ret && !conf->n_addrs)
 		ret = parse_address_args(conf, env, err);
 	conf->addrs_are_asked = conf->n_addrs > 0;
+	if (!ret && conf->ipam && json_array_size(json_object_get(conf->root, "addresses")))
+		ret = cni_fail(err, CNI_E_CONFIG, NULL,
+		        "addresses: an IPAM plugin is configured, which would give others");
 	if (!ret && !conf->n_addrs)
 		ret = parse_address_list(
 		        conf, "addresses", json_object_get(conf->root, "addresses"), err);
