@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 // The commands. Everything that is said about a command is said here, once.
 #include "cmd.h"
+#include "scenario_cmd.h"
 
 #define END                  \
 	{                    \
@@ -55,6 +56,34 @@ static const struct parameter help_args[] = {
         END,
 };
 
+static const struct parameter scenario_args[] = {
+        {"FILE", VALUE_FILE, NULL, NULL, NULL, "scenario, see docs/scenarios.md", 0, 0},
+        END,
+};
+static const struct parameter scenario_show_options[] = {
+        {"at", VALUE_TEXT, "T", NULL, NULL,
+                "time: 10min after the scenario's start, or in UTC; default its start", 0, 0},
+        END,
+};
+static const struct parameter scenario_path_options[] = {
+        {"from", VALUE_TEXT, "NODE", NULL, NULL, "where the path starts", 0, 0},
+        {"to", VALUE_TEXT, "NODE", NULL, NULL, "where it ends", 0, 0},
+        {"at", VALUE_TEXT, "T", NULL, NULL,
+                "time: 10min after the scenario's start, or in UTC; default its start", 0, 0},
+        {"speed", VALUE_TEXT, "N", NULL, NULL,
+                "links move at this speed while the frame flies; default 1", 0, 0},
+        END,
+};
+static const struct parameter scenario_run_options[] = {
+        {"speed", VALUE_TEXT, "N", NULL, NULL, "simulated seconds a second; default 1", 0, 0},
+        {"from", VALUE_TEXT, "T", NULL, NULL,
+                "time to begin at: 10min after the scenario's start, or in UTC", 0, 0},
+        {"duration", VALUE_TEXT, "D", NULL, NULL,
+                "simulated time to play; default to the scenario's end", 0, 0},
+        {"clean", VALUE_NONE, NULL, NULL, NULL, "delete the scenario's nodes at the end", 0, 0},
+        END,
+};
+
 const struct command commands[] = {
         {"node add", "Add a node, or interfaces to one.",
                 "Adding what is there already changes nothing. Another kind or address is an "
@@ -67,6 +96,24 @@ const struct command commands[] = {
                 cmd_node_show, false},
         {"node list", "List nodes.", NULL, NULL, match_args, node_list_options, NULL, cmd_node_list,
                 false},
+        {"scenario check", "Check a scenario file.",
+                "Says file, line and key of the first thing that is wrong. Needs no switch.", NULL,
+                scenario_args, NULL, NULL, cmd_scenario_check, false},
+        {"scenario show", "Show satellites, links and delays at a time.", "Needs no switch.",
+                "  orrery scenario show config/scenarios/iridium.scenario --at 10min",
+                scenario_args, scenario_show_options, NULL, cmd_scenario_show, false},
+        {"scenario path", "Compute the path and round trip between two nodes at a time.",
+                "From the geometry alone: needs no switch.",
+                "  orrery scenario path config/scenarios/iridium.scenario --from bonn --to newyork",
+                scenario_args, scenario_path_options, NULL, cmd_scenario_path, false},
+        {"scenario run", "Play a scenario into the switch.",
+                "Makes the nodes that are missing, then commits epochs as the satellites move. "
+                "Stops at the scenario's end, on SIGINT or SIGTERM; what it made stays unless "
+                "--clean is given.",
+                "  orrery scenario run config/scenarios/iridium.scenario --speed 60", scenario_args,
+                scenario_run_options, NULL, cmd_scenario_run, false},
+        {"scenario clean", "Delete a scenario's nodes with their ports and links.", NULL, NULL,
+                scenario_args, NULL, NULL, cmd_scenario_clean, false},
         {"version", "Show the versions of this program and of the switch.", NULL, NULL, NULL, NULL,
                 NULL, cmd_version, false},
         {"help", "Show help about a command.", NULL, NULL, help_args, NULL, NULL, cmd_help, false},

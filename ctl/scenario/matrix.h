@@ -45,11 +45,13 @@ struct path_finder;
 
 struct path_finder *path_finder_create(const struct constellation *con); // NULL: out of memory
 void path_finder_destroy(struct path_finder *finder);
-// Least delay from node to node over links that are up. Delays count as whole nanoseconds and ties
-// go to the interface with the lower index, as in the switch. Writes `path->ifaces` (room for
-// n_nodes). Returns 0, or -ENOENT when there is none.
-__attribute__((warn_unused_result)) int path_find(struct path_finder *finder,
-        const struct matrix *matrix, uint32_t from, uint32_t to, struct path *path);
+// Least delays from every node to `to`, over links that are up. Delays count as whole nanoseconds.
+void path_finder_run(struct path_finder *finder, const struct matrix *matrix, uint32_t to);
+// The path of the last run's matrix and destination; ties go to the interface with the lower index,
+// as in the switch. Writes `path->ifaces` (room for n_nodes). Returns 0, or -ENOENT when there is
+// none.
+__attribute__((warn_unused_result)) int path_finder_path(
+        const struct path_finder *finder, uint32_t from, struct path *path);
 
 // Sum of the delays of a path at one moment, `after_s` simulated seconds after the matrix' start.
 double path_delay_ns(const struct matrix *matrix, const struct path *path, double after_s);

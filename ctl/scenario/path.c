@@ -16,6 +16,8 @@ struct heap_entry {
 
 struct path_finder {
 	const struct constellation *con;
+	const struct matrix *matrix; // of the last run, with its destination
+	uint32_t to;
 	uint64_t *delays; // [n_nodes] to the destination
 	struct heap_entry *heap; // [n_ifaces + 1]: an entry for each improvement over a link
 	uint32_t n_heap;
@@ -85,14 +87,14 @@ static uint64_t whole_ns(const struct matrix_link *link)
 }
 
 // The links that end at `entry`'s node: the other halves of those that leave from it.
-static void relax(
-        struct path_finder *finder, const struct matrix *matrix, const struct heap_entry *entry)
+static void relax(struct path_finder *finder, const struct heap_entry *entry)
 {
+	const struct matrix_link *links = finder->matrix->links;
 	const struct con_node *node = &finder->con->nodes[entry->node];
 
 	for (uint32_t i = 0; i < node->n_ifaces; i++) {
-		uint32_t far = matrix->links[node->first_iface + i].to;
-		const struct matrix_link *back = far != CON_NONE ? &matrix->links[far] : NULL;
+		uint32_t far = links[node->first_iface + i].to;
+		const struct matrix_link *back = far != CON_NONE ? &links[far] : NULL;
 		uint32_t neighbour;
 		uint64_t delay_ns;
 
@@ -107,8 +109,10 @@ static void relax(
 	}
 }
 
-static void run(struct path_finder *finder, const struct matrix *matrix, uint32_t to)
+void path_finder_run(struct path_finder *finder, const struct matrix *matrix, uint32_t to)
 {
+	finder->matrix = matrix;
+	finder->to = to;
 	for (uint32_t i = 0; i < finder->con->n_nodes; i++)
 		finder->delays[i] = UNREACHED;
 	finder->delays[to] = 0;
@@ -118,18 +122,18 @@ static void run(struct path_finder *finder, const struct matrix *matrix, uint32_
 		struct heap_entry entry = heap_pop(finder);
 
 		if (entry.delay_ns == finder->delays[entry.node])
-			relax(finder, matrix, &entry);
+			relax(finder, &entry);
 	}
 }
 
-static uint32_t next_hop(const struct path_finder *finder, const struct matrix *matrix, uint32_t at)
+static uint32_t next_hop(const struct path_finder *finder, uint32_t at)
 {
 	const struct con_node *node = &finder->con->nodes[at];
 	uint64_t best = UNREACHED;
 	uint32_t found = CON_NONE;
 
 	for (uint32_t i = 0; i < node->n_ifaces; i++) {
-		const struct matrix_link *link = &matrix->links[node->first_iface + i];
+		const struct matrix_link *link = &finder->matrix->links[node->first_iface + i];
 		uint64_t rest;
 
 		if (link->to == CON_NONE || !link->up)
@@ -143,20 +147,18 @@ static uint32_t next_hop(const struct path_finder *finder, const struct matrix *
 	return found;
 }
 
-int path_find(struct path_finder *finder, const struct matrix *matrix, uint32_t from, uint32_t to,
-        struct path *path)
+int path_finder_path(const struct path_finder *finder, uint32_t from, struct path *path)
 {
 	path->n_hops = 0;
-	run(finder, matrix, to);
-	while (from != to) {
-		uint32_t iface = finder->delays[from] != UNREACHED ? next_hop(finder, matrix, from)
-		                                                   : CON_NONE;
+	while (from != finder->to) {
+		uint32_t iface =
+		        finder->delays[from] != UNREACHED ? next_hop(finder, from) : CON_NONE;
 
 		// Two satellites in one place are 0 ns apart: never go round between them.
 		if (iface == CON_NONE || path->n_hops + 1 >= finder->con->n_nodes)
 			return -ENOENT;
 		path->ifaces[path->n_hops++] = iface;
-		from = finder->con->ifaces[matrix->links[iface].to].node;
+		from = finder->con->ifaces[finder->matrix->links[iface].to].node;
 	}
 	return 0;
 }

@@ -126,6 +126,32 @@ static int check_twins(const struct check *check, const struct scenario *scenari
 	return err;
 }
 
+// A router's neighbour must be a router: nobody else answers for the next hop.
+static int check_kinds(const struct check *check, const struct scenario *scenario)
+{
+	static const char *const names[] = {"router", "pod"};
+	int kind = scenario->shells[0].kind;
+
+	for (size_t i = 0; i < scenario->n_stations; i++) {
+		if (scenario->stations[i].kind == kind)
+			continue;
+		return fault_set(check->fault, -EINVAL, "ground_stations.kind",
+		        "%s: ground station '%s' is a %s and shell '%s' has kind \"%s\": give "
+		        "them the same",
+		        check->file, scenario->stations[i].name, names[scenario->stations[i].kind],
+		        scenario->shells[0].name, names[kind]);
+	}
+	for (size_t i = 1; i < scenario->n_shells && scenario->n_stations > 0; i++) {
+		if (scenario->shells[i].kind == kind)
+			continue;
+		return fault_set(check->fault, -EINVAL, "shells.kind",
+		        "%s: shells '%s' and '%s' serve the same ground stations: give them the "
+		        "same kind",
+		        check->file, scenario->shells[0].name, scenario->shells[i].name);
+	}
+	return 0;
+}
+
 static int check_stations(const struct check *check, struct scenario *scenario)
 {
 	for (size_t i = 0; i < scenario->n_stations; i++) {
@@ -154,6 +180,8 @@ int scenario_check(struct scenario *scenario, const char *name, struct fault *fa
 		err = check_link(&check, "gsl.uplink", &scenario->gsl.uplink);
 	if (err == 0)
 		err = check_link(&check, "gsl.downlink", &scenario->gsl.downlink);
+	if (err == 0)
+		err = check_kinds(&check, scenario);
 	if (err == 0)
 		err = check_stations(&check, scenario);
 	return err;

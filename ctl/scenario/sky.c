@@ -59,20 +59,23 @@ static bool isl_is_up(const struct sky *sky, const struct con_isl *isl)
 	return ray_height_km(sky->positions[a], sky->positions[b]) >= rules->min_height_km;
 }
 
-// The nearest satellite above the station's least elevation; of equally near ones the first.
+// The nearest satellite above the station's least elevation; of equally near ones the first. Sines
+// are compared, since this runs for each station and satellite.
 static uint32_t nearest(const struct sky *sky, uint32_t station)
 {
 	const struct constellation *con = sky->con;
 	struct vec3 ground = sky->positions[con_station_node(con, station)];
-	double floor = deg_to_rad(con->scenario->stations[station].min_elevation_deg);
+	double floor = sin(deg_to_rad(con->scenario->stations[station].min_elevation_deg)) *
+	               vec3_norm(ground);
 	double best2 = INFINITY;
 	uint32_t found = CON_NONE;
 
 	for (uint32_t i = 0; i < con->n_satellites; i++) {
 		struct vec3 d = vec3_sub(sky->positions[i], ground);
 		double distance2 = vec3_dot(d, d);
+		double rise = vec3_dot(d, ground);
 
-		if (distance2 >= best2 || elevation_rad(ground, sky->positions[i]) < floor)
+		if (distance2 >= best2 || rise < floor * sqrt(distance2))
 			continue;
 		best2 = distance2;
 		found = i;

@@ -77,7 +77,7 @@ static void test_every_key(void **state)
 	        "ground_stations: (" STATION("a",
 	                "height_m = 100; min_elevation_deg = 25;"
 	                "policy = \"nearest\"; kind = \"pod\";"
-	                "prefix = \"fd00:9::/64\";") ", " STATION("b", "") ");",
+	                "prefix = \"fd00:9::/64\";") ", " STATION("b", "kind = \"pod\";") ");",
 	        &s);
 	const struct scenario_link *isl = &s.shells[0].isl.link;
 
@@ -167,6 +167,11 @@ static void test_refusals(void **state)
 	        {HEAD SHELLS "ground_stations: (" STATION(
 	                 "a", "prefix = \"fd00:0:0:2::/64\";") "," STATION("b", "") ");",
 	                "ground_stations.prefix", "have the same prefix"},
+	        {HEAD SHELLS "ground_stations: (" STATION("a", "kind = \"pod\";") ");",
+	                "ground_stations.kind", "ground station 'a' is a pod"},
+	        {HEAD "shells: ({ " SHELL_REST " }, { name = \"b\"; kind = \"pod\"; " SHELL_REST
+	              " }); ground_stations: (" STATION("a", "") ");",
+	                "shells.kind", "'sat' and 'b'"},
 	        {HEAD SHELLS "ground_stations: ({ name = \"a\"; latitude_deg = 91; });",
 	                "ground_stations.latitude_deg", "from -90 to 90"},
 	        {"name = ;", "", "t:1: syntax error"},

@@ -109,6 +109,13 @@ static const char *far_of(const struct constellation *con, const char *ref)
 	return con_iface_ref(con, con->ifaces[iface].other, buf);
 }
 
+static int find_path(struct path_finder *finder, const struct matrix *matrix, uint32_t from,
+        uint32_t to, struct path *path)
+{
+	path_finder_run(finder, matrix, to);
+	return path_finder_path(finder, from, path);
+}
+
 static void test_iridium_topology(void **state)
 {
 	struct world world;
@@ -325,7 +332,7 @@ static void test_iridium_has_no_gap(void **state)
 		world_at(&world, t, 1);
 		assert_int_not_equal(world.now.serving[0], CON_NONE);
 		assert_int_not_equal(world.now.serving[1], CON_NONE);
-		assert_int_equal(path_find(finder, &world.matrix, 66, 67, &path), 0);
+		assert_int_equal(find_path(finder, &world.matrix, 66, 67, &path), 0);
 	}
 	free(path.ifaces);
 	path_finder_destroy(finder);
@@ -411,7 +418,7 @@ static void check_path(struct world *world, struct path_finder *finder, uint32_t
 	int err;
 
 	assert_non_null(path.ifaces);
-	err = path_find(finder, &world->matrix, from, to, &path);
+	err = find_path(finder, &world->matrix, from, to, &path);
 	assert_int_equal(err, least == UINT64_MAX ? -ENOENT : 0);
 	for (uint32_t i = 0; err == 0 && i < path.n_hops; i++) {
 		const struct matrix_link *link = &world->matrix.links[path.ifaces[i]];
@@ -471,7 +478,7 @@ static void test_flight(void **state)
 	path.ifaces = calloc(world.con->n_nodes, sizeof(uint32_t));
 	assert_non_null(path.ifaces);
 	world_at(&world, 1000, 12);
-	assert_int_equal(path_find(finder, &world.matrix, 66, 67, &path), 0);
+	assert_int_equal(find_path(finder, &world.matrix, 66, 67, &path), 0);
 	// While time stands still, the way back is as long as the way there.
 	rtt = path_flight_rtt_ns(&world.matrix, &path, 0, 0);
 	assert_near(rtt, 2 * path_delay_ns(&world.matrix, &path, 0), 1e-3);
