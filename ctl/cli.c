@@ -10,7 +10,7 @@ enum cli_exit cli_fail(struct cli *cli, const struct fault *fault)
 {
 	if (cli->json) {
 		json_t *error = json_pack("{s:{s:s, s:s, s:s}}", "error", "errno",
-		        fault->code != 0 ? strerrorname_np(-fault->code) : "", "field",
+		        fault->code != 0 ? strerrorname_np(-fault->code) : "EIO", "field",
 		        fault->field, "message", fault->message);
 
 		// a message is always valid UTF-8 (fault_set)
@@ -51,6 +51,8 @@ enum cli_exit cli_usage(struct cli *cli, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (cli->where != NULL)
+		return cli_failf(cli, "%s: %s", cli->where, text);
 	// what was typed is quoted in it: fault_set makes it printable
 	(void)fault_set(&fault, -EINVAL, "command line", "%s", text);
 	if (cli->json) {

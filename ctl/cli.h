@@ -19,6 +19,7 @@ struct cli {
 	int timeout_ms;
 	const char *socket_path; // NULL: the default
 	const char *command_words; // "link set": usage errors name it
+	const char *where; // "links.txt:7" while the words come from a file, else NULL
 	struct client *client; // connected at the first call
 };
 
@@ -36,7 +37,8 @@ enum cli_exit cli_list(struct cli *cli, const char *method, json_t *params, json
 enum cli_exit cli_fail(struct cli *cli, const struct fault *fault);
 __attribute__((format(printf, 2, 3))) enum cli_exit cli_failf(
         struct cli *cli, const char *fmt, ...);
-// Says what was wrong with the command line, points to --help and returns CLI_USAGE.
+// Says what was wrong with the command line, points to --help and returns CLI_USAGE. While the
+// words come from a file: says where, and returns CLI_FAILED.
 __attribute__((format(printf, 2, 3))) enum cli_exit cli_usage(
         struct cli *cli, const char *fmt, ...);
 

@@ -7,9 +7,40 @@
 
 #define CMD(name) enum cli_exit cmd_##name(struct cli *cli, const struct invocation *in)
 
+CMD(call);
+CMD(complete_line);
+CMD(completion);
+CMD(config_check);
+CMD(config_show);
+CMD(doctor);
+CMD(help);
+CMD(interface_list);
+CMD(link_del);
+CMD(link_list);
+CMD(link_set);
+CMD(link_show);
+CMD(log_level);
+CMD(man_page);
+CMD(matrix_check);
+CMD(matrix_commit);
+CMD(matrix_show);
 CMD(node_add);
 CMD(node_del);
-CMD(node_show);
 CMD(node_list);
+CMD(node_show);
+CMD(port_add);
+CMD(port_del);
+CMD(port_list);
+CMD(port_show);
+CMD(route_add);
+CMD(route_del);
+CMD(route_get);
+CMD(route_list);
+CMD(route_path);
+CMD(shutdown);
+CMD(stats);
+CMD(stats_drops);
+CMD(stats_workers);
+CMD(top);
 CMD(version);
-CMD(help);
+CMD(worker_list);

@@ -77,6 +77,7 @@ struct invocation {
 	        *option_values; // by position in command->options; NULL if not given, "" for a flag
 	struct keyword_use *keywords; // in the order typed
 	size_t n_keywords;
+	json_t *params; // converted values of all that have a `param`
 };
 
 // Ends with a row without words.
@@ -108,10 +109,10 @@ const char *invocation_option(const struct invocation *in, const char *name);
 // Whether the keyword was typed; `ret_value` (NULL allowed) gets its last value.
 bool invocation_keyword(const struct invocation *in, const char *name, const char **ret_value);
 
-// Values of all parameters that have a `param`, converted, as one new JSON object (caller decrefs).
-// CLI_OK, or CLI_USAGE after saying which word was wrong and what was expected.
-enum cli_exit invocation_params(struct cli *cli, const struct invocation *in, json_t **ret_params);
+// A new object (caller decrefs) with the values of all parameters that have a `param`.
+json_t *invocation_params(const struct invocation *in);
 
-// Reads `text` as `parameter` says and sets its `param` in `params`. Returns as invocation_params.
+// Reads `text` as `parameter` says and sets its `param`, if it has one, in `params`. CLI_OK, or
+// CLI_USAGE after saying which word was wrong and what was expected.
 enum cli_exit value_set(
         struct cli *cli, const struct parameter *parameter, const char *text, json_t *params);

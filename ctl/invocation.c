@@ -227,6 +227,24 @@ static enum cli_exit check_arguments(const struct invocation *in, struct cli *cl
 	return CLI_OK;
 }
 
+static enum cli_exit convert_values(struct invocation *in, struct cli *cli)
+{
+	enum cli_exit code = CLI_OK;
+	size_t n_args = count_parameters(in->command->args);
+	const struct parameter *options = in->command->options;
+
+	for (size_t i = 0; i < in->n_args && code == CLI_OK; i++)
+		code = value_set(cli, &in->command->args[i < n_args ? i : n_args - 1], in->args[i],
+		        in->params);
+	for (size_t i = 0; code == CLI_OK && options != NULL && options[i].name != NULL; i++) {
+		if (in->option_values[i] != NULL)
+			code = value_set(cli, &options[i], in->option_values[i], in->params);
+	}
+	for (size_t i = 0; i < in->n_keywords && code == CLI_OK; i++)
+		code = value_set(cli, in->keywords[i].keyword, in->keywords[i].value, in->params);
+	return code;
+}
+
 enum cli_exit invocation_init(
         struct invocation *in, struct cli *cli, const struct command *command, char **argv)
 {
@@ -240,8 +258,10 @@ enum cli_exit invocation_init(
 	        .args = calloc(n_words, sizeof(*in->args)),
 	        .option_values =
 	                calloc(count_parameters(command->options) + 1, sizeof(*in->option_values)),
-	        .keywords = calloc(n_words, sizeof(*in->keywords))};
-	if (in->args == NULL || in->option_values == NULL || in->keywords == NULL)
+	        .keywords = calloc(n_words, sizeof(*in->keywords)),
+	        .params = json_object()};
+	if (in->args == NULL || in->option_values == NULL || in->keywords == NULL ||
+	        in->params == NULL)
 		return cli_failf(cli, "out of memory");
 	while (code == CLI_OK && *argv != NULL) {
 		if (!options_end && strcmp(*argv, "--") == 0) {
@@ -253,7 +273,9 @@ enum cli_exit invocation_init(
 			code = take_word(in, cli, &argv);
 		}
 	}
-	return code == CLI_OK ? check_arguments(in, cli) : code;
+	if (code == CLI_OK)
+		code = check_arguments(in, cli);
+	return code == CLI_OK ? convert_values(in, cli) : code;
 }
 
 void invocation_fini(struct invocation *in)
@@ -261,6 +283,7 @@ void invocation_fini(struct invocation *in)
 	free(in->args);
 	free(in->option_values);
 	free(in->keywords);
+	json_decref(in->params);
 	*in = (struct invocation){0};
 }
 
@@ -288,25 +311,7 @@ bool invocation_keyword(const struct invocation *in, const char *name, const cha
 	return false;
 }
 
-enum cli_exit invocation_params(struct cli *cli, const struct invocation *in, json_t **ret_params)
+json_t *invocation_params(const struct invocation *in)
 {
-	json_t *params = json_object();
-	enum cli_exit code = CLI_OK;
-	size_t n_args = count_parameters(in->command->args);
-	const struct parameter *options = in->command->options;
-
-	for (size_t i = 0; i < in->n_args && code == CLI_OK; i++)
-		code = value_set(
-		        cli, &in->command->args[i < n_args ? i : n_args - 1], in->args[i], params);
-	for (size_t i = 0; code == CLI_OK && options != NULL && options[i].name != NULL; i++) {
-		if (in->option_values[i] != NULL)
-			code = value_set(cli, &options[i], in->option_values[i], params);
-	}
-	for (size_t i = 0; i < in->n_keywords && code == CLI_OK; i++)
-		code = value_set(cli, in->keywords[i].keyword, in->keywords[i].value, params);
-	if (code != CLI_OK)
-		json_decref(params);
-	else
-		*ret_params = params;
-	return code;
+	return json_copy(in->params);
 }

@@ -30,3 +30,15 @@ static inline bool get_bool(const json_t *object, const char *key)
 {
 	return json_is_true(json_object_get(object, key));
 }
+
+// Sum of the numbers in the member object `key`.
+static inline int64_t get_sum(const json_t *object, const char *key)
+{
+	json_t *numbers = json_object_get(object, key), *number;
+	const char *name;
+	int64_t sum = 0;
+
+	json_object_foreach (numbers, name, number)
+		sum += json_integer_value(number);
+	return sum;
+}

@@ -1,84 +1,59 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-// orrery node: vertices of the topology.
+// orrery node and orrery interface: vertices of the topology and their ends.
+#include <inttypes.h>
+
 #include "cmd.h"
 #include "columns.h"
 #include "json_get.h"
+#include "request.h"
+
+static void print_added(FILE *out, const json_t *result, const struct invocation *in)
+{
+	fprintf(out, "node %s %s\n", invocation_arg(in, 0),
+	        get_bool(result, "created") ? "added" : "was there already");
+}
 
 CMD(node_add)
 {
-	json_t *params, *result;
-	enum cli_exit code = invocation_params(cli, in, &params);
+	return request_print(cli, in, "node.add", NULL /* key */, print_added);
+}
 
-	if (code == CLI_OK)
-		code = cli_call(cli, "node.add", params, &result);
-	if (code != CLI_OK)
-		return code;
-	if (cli->json)
-		cli_print_json(cli, result);
-	else
-		fprintf(cli->out, "node %s %s\n", invocation_arg(in, 0),
-		        get_bool(result, "created") ? "added" : "was there already");
-	json_decref(result);
-	return CLI_OK;
+static void print_deleted(FILE *out, const json_t *result, const struct invocation *in)
+{
+	fprintf(out, "node %s %s\n", invocation_arg(in, 0),
+	        get_bool(result, "deleted") ? "deleted" : "was not there");
 }
 
 CMD(node_del)
 {
-	json_t *params, *result;
-	enum cli_exit code = invocation_params(cli, in, &params);
-
-	if (code == CLI_OK)
-		code = cli_call(cli, "node.del", params, &result);
-	if (code != CLI_OK)
-		return code;
-	if (cli->json)
-		cli_print_json(cli, result);
-	else
-		fprintf(cli->out, "node %s %s\n", invocation_arg(in, 0),
-		        get_bool(result, "deleted") ? "deleted" : "was not there");
-	json_decref(result);
-	return CLI_OK;
+	return request_print(cli, in, "node.del", NULL /* key */, print_deleted);
 }
 
-static void print_node(FILE *out, const json_t *node)
+static void print_node(FILE *out, const json_t *node, const struct invocation *in)
 {
-	const json_t *iface;
+	const json_t *iface, *ifaces = json_object_get(node, "interfaces");
 	size_t i;
 	struct columns *columns = columns_create("INTERFACE PORT LINKED_TO");
 	const char *address = get_text(node, "address");
 
-	fprintf(out, "%s %s (id %lld)%s%s\n", get_text(node, "kind"), get_text(node, "name"),
-	        (long long)get_int(node, "id"), *address != '\0' ? " address " : "", address);
-	json_array_foreach (json_object_get(node, "interfaces"), i, iface) {
+	fprintf(out, "%s %s, id %" PRId64 "%s%s\n", get_text(node, "kind"), get_text(node, "name"),
+	        get_int(node, "id"), *address != '\0' ? ", address " : "", address);
+	json_array_foreach (ifaces, i, iface) {
 		columns_cell(columns, "%s", get_text(iface, "name"));
 		columns_cell(columns, "%s", get_text(iface, "port"));
 		columns_cell(columns, "%s", get_text(iface, "to"));
 	}
-	if (i > 0)
+	if (json_array_size(ifaces) > 0)
 		columns_print(columns, out);
 	columns_destroy(columns);
 }
 
 CMD(node_show)
 {
-	json_t *params, *result;
-	enum cli_exit code = invocation_params(cli, in, &params);
-
-	if (code == CLI_OK)
-		code = cli_call(cli, "node.show", params, &result);
-	if (code != CLI_OK)
-		return code;
-	const json_t *node = json_object_get(result, "node");
-
-	if (cli->json)
-		cli_print_json(cli, node);
-	else
-		print_node(cli->out, node);
-	json_decref(result);
-	return CLI_OK;
+	return request_print(cli, in, "node.show", "node", print_node);
 }
 
-static void print_nodes(FILE *out, const json_t *nodes)
+static void print_nodes(FILE *out, const json_t *nodes, const struct invocation *in)
 {
 	struct columns *columns = columns_create("NAME KIND ADDRESS >INTERFACES >PORTS >LINKS");
 	const json_t *node, *iface;
@@ -105,17 +80,33 @@ static void print_nodes(FILE *out, const json_t *nodes)
 
 CMD(node_list)
 {
-	json_t *params, *items;
-	enum cli_exit code = invocation_params(cli, in, &params);
+	return request_print_list(cli, in, "node.list", print_nodes);
+}
 
-	if (code == CLI_OK)
-		code = cli_list(cli, "node.list", params, &items);
-	if (code != CLI_OK)
-		return code;
-	if (cli->json)
-		cli_print_json(cli, items);
-	else
-		print_nodes(cli->out, items);
-	json_decref(items);
-	return CLI_OK;
+static void print_interfaces(FILE *out, const json_t *ifaces, const struct invocation *in)
+{
+	struct columns *columns = columns_create("INTERFACE >ID KIND >WORKER >PORT LINKED_TO");
+	const json_t *iface;
+	size_t i;
+
+	json_array_foreach (ifaces, i, iface) {
+		const json_t *port = json_object_get(iface, "port");
+
+		columns_cell(columns, "%s", get_text(iface, "ref"));
+		columns_cell(columns, "%" PRId64, get_int(iface, "id"));
+		columns_cell(columns, "%s", get_text(iface, "kind"));
+		columns_cell(columns, "%" PRId64, get_int(iface, "worker"));
+		if (json_is_integer(port))
+			columns_cell(columns, "%" JSON_INTEGER_FORMAT, json_integer_value(port));
+		else
+			columns_cell(columns, "%s", "");
+		columns_cell(columns, "%s", get_text(iface, "to"));
+	}
+	columns_print(columns, out);
+	columns_destroy(columns);
+}
+
+CMD(interface_list)
+{
+	return request_print_list(cli, in, "interface.list", print_interfaces);
 }
