@@ -185,7 +185,7 @@ int netns_probe(int fd, const char *ifname, unsigned want, struct netns_facts *r
         struct cni_error *err)
 {
 	struct netns_facts facts = {0};
-	struct mnl_socket *nl;
+	struct mnl_socket *nl = NULL;
 	int ret = open_netlink(fd, &nl);
 
 	if (ret)
@@ -210,7 +210,7 @@ bool netns_delete_link(int fd, const char *ifname, const char *mac)
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct netns_facts facts = {0};
 	struct ifinfomsg *info;
-	struct mnl_socket *nl;
+	struct mnl_socket *nl = NULL;
 	bool deleted = false;
 
 	if (open_netlink(fd, &nl))

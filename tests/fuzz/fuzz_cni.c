@@ -78,7 +78,8 @@ static void run_one(enum cni_verb verb, const char *args, const char *text, size
 		json_decref(json);
 	} else {
 		cni_conf_unknown_keys(&conf, ignore_key, &sum);
-		ret = cni_owner(&conf, &env, owner, &err);
+		if (!cni_owner(&conf, &env, owner, &err) && strncmp(owner, "cni:", 4) != 0)
+			abort();
 		if (verb == CNI_ADD)
 			render(&conf, &env);
 	}
