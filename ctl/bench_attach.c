@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-// `orrery bench attach`: attaches as many pod interfaces as a constellation has, one after the other over
-// the control socket as a runtime would, and says what each cost from the first to the last.
+// `orrery bench attach`: attaches as many pod interfaces as a constellation has, one after the
+// other over the control socket as a runtime would, and says what each cost from the first to the
+// last.
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 // what a veth pair with its queues and an interface's sysctls took on the kernels we measured
 #define KERNEL_BYTES_EACH (160 << 10)
 
-static volatile sig_atomic_t stop_asked;
+static volatile sig_atomic_t stop_asked; // by a signal, the only writer
 
 struct bench {
 	struct cli *cli;
@@ -66,22 +67,22 @@ static void spaces_progress(size_t done, size_t n, void *arg)
 }
 
 static enum cli_exit read_count(struct cli *cli, const struct invocation *in, const char *name,
-	uint64_t fallback, uint64_t max, size_t *ret_n)
+        int64_t fallback, int64_t max, size_t *ret_n)
 {
-	const char *text = invocation_option(in, name);
-	uint64_t n = fallback;
+	int64_t n =
+	        json_object_get(in->params, name) != NULL ? get_int(in->params, name) : fallback;
 
-	if (text != NULL && units_parse_u64(text, 1, max, &n))
-		return cli_usage(cli, "--%s: '%s': expected a number from 1 to %llu", name, text,
-			(unsigned long long)max);
+	if (n < 1 || n > max)
+		return cli_usage(
+		        cli, "--%s: expected a number from 1 to %lld", name, (long long)max);
 	*ret_n = (size_t)n;
 	return CLI_OK;
 }
 
 // --- before --------------------------------------------------------------------------------------
 
-static enum cli_exit check_limit(
-	struct bench *bench, const json_t *limits, const char *name, const char *method, size_t more)
+static enum cli_exit check_limit(struct bench *bench, const json_t *limits, const char *name,
+        const char *method, size_t more)
 {
 	int64_t max = get_int(limits, name), total;
 	json_t *list;
@@ -97,9 +98,10 @@ static enum cli_exit check_limit(
 	if (total + (int64_t)more <= max)
 		return CLI_OK;
 	return cli_failf(bench->cli,
-		"%zu more are needed, but the switch has %lld of limits.%s = %lld already: raise it in the "
-		"switch's configuration, or ask for fewer --pods",
-		more, (long long)total, name, (long long)max);
+	        "%zu more are needed, but the switch has %lld of limits.%s = %lld already: raise "
+	        "it in the "
+	        "switch's configuration, or ask for fewer --pods",
+	        more, (long long)total, name, (long long)max);
 }
 
 static enum cli_exit check_switch(struct bench *bench)
@@ -140,9 +142,10 @@ static enum cli_exit check_host(struct bench *bench)
 	if (memory.available >= need)
 		return CLI_OK;
 	return cli_failf(bench->cli,
-		"the kernel needs about %s for so many interfaces, %s are available: ask for fewer --pods",
-		units_format_size(need_text, (uint64_t)need),
-		units_format_size(have_text, (uint64_t)memory.available));
+	        "the kernel needs about %s for so many interfaces, %s are available: ask for fewer "
+	        "--pods",
+	        units_format_size(need_text, (uint64_t)need),
+	        units_format_size(have_text, (uint64_t)memory.available));
 }
 
 // --- steps ---------------------------------------------------------------------------------------
@@ -150,7 +153,7 @@ static enum cli_exit check_host(struct bench *bench)
 static json_t *interface_ref(const struct bench *bench, size_t i)
 {
 	return json_sprintf("bench-%d-%zu/eth%zu", (int)getpid(), i / bench->n_interfaces,
-		i % bench->n_interfaces);
+	        i % bench->n_interfaces);
 }
 
 static json_t *port_params(const struct bench *bench, size_t i)
@@ -158,10 +161,10 @@ static json_t *port_params(const struct bench *bench, size_t i)
 	size_t pod = i / bench->n_interfaces, interface = i % bench->n_interfaces;
 
 	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:[o]}", "interface", interface_ref(bench, i),
-		"backend", "af_xdp", "node_kind", "pod", "owner",
-		json_sprintf("bench:%d:%zu:eth%zu", (int)getpid(), pod, interface), "ifname",
-		json_sprintf("eth%zu", interface), "addresses",
-		json_sprintf("fd00:be:%zx:%zx::2/64", pod, interface));
+	        "backend", "af_xdp", "node_kind", "pod", "owner",
+	        json_sprintf("bench:%d:%zu:eth%zu", (int)getpid(), pod, interface), "ifname",
+	        json_sprintf("eth%zu", interface), "addresses",
+	        json_sprintf("fd00:be:%zx:%zx::2/64", pod, interface));
 }
 
 static enum cli_exit attach_all(struct bench *bench)
@@ -174,8 +177,8 @@ static enum cli_exit attach_all(struct bench *bench)
 		json_t *params = port_params(bench, i), *result;
 		double from_s = now_s();
 
-		ret = cli_call_fd(bench->cli, "port.add", params, bench->spaces.fds[i / bench->n_interfaces],
-			&result);
+		ret = cli_call_fd(bench->cli, "port.add", params,
+		        bench->spaces.fds[i / bench->n_interfaces], &result);
 		if (ret != CLI_OK)
 			break;
 		bench->attach.ms[i] = (now_s() - from_s) * 1e3;
@@ -187,7 +190,8 @@ static enum cli_exit attach_all(struct bench *bench)
 	return ret;
 }
 
-// In the order of attaching. Goes on when one fails, so that little is left; reports the last failure.
+// In the order of attaching. Goes on when one fails, so that little is left; reports the last
+// failure.
 static enum cli_exit detach_all(struct bench *bench)
 {
 	double start_s = now_s();
@@ -217,7 +221,7 @@ static enum cli_exit delete_nodes(struct bench *bench)
 	for (size_t i = 0; i < n; i++) {
 		json_t *name = json_sprintf("bench-%d-%zu", (int)getpid(), i), *result;
 		enum cli_exit one = cli_call(bench->cli, "node.del",
-			json_pack("{s:o, s:b}", "name", name, "force", 1), &result);
+		        json_pack("{s:o, s:b}", "name", name, "force", 1), &result);
 
 		if (one == CLI_OK)
 			json_decref(result);
@@ -235,13 +239,18 @@ static void print_series(FILE *out, const char *what, const struct bench_series 
 
 	if (bench_summarise(series, &s))
 		return;
-	fprintf(out, "%-11s %zu in %.1f s: %.0f a second\n", what, series->n, series->total_s, s.per_s);
-	fprintf(out, "            each: first %.2f ms, median %.2f ms, p99 %.2f ms, longest %.1f ms, last "
-		     "%.2f ms\n",
-		s.first_ms, s.p50_ms, s.p99_ms, s.max_ms, s.last_ms);
-	fprintf(out, "            median of the first tenth %.2f ms, of the last %.2f ms: %s (%+.1f us a "
-		     "thousand)\n",
-		s.first_tenth_ms, s.last_tenth_ms, bench_trend(&s), s.slope_us);
+	fprintf(out, "%-11s %zu in %.1f s: %.0f a second\n", what, series->n, series->total_s,
+	        s.per_s);
+	fprintf(out,
+	        "            each: first %.2f ms, median %.2f ms, p99 %.2f ms, longest %.1f ms, "
+	        "last "
+	        "%.2f ms\n",
+	        s.first_ms, s.p50_ms, s.p99_ms, s.max_ms, s.last_ms);
+	fprintf(out,
+	        "            median of the first tenth %.2f ms, of the last %.2f ms: %s (%+.1f us "
+	        "a "
+	        "thousand)\n",
+	        s.first_tenth_ms, s.last_tenth_ms, bench_trend(&s), s.slope_us);
 }
 
 static void print_memory(FILE *out, const struct bench *bench)
@@ -255,24 +264,27 @@ static void print_memory(FILE *out, const struct bench *bench)
 		fprintf(out, "switch      its memory cannot be read from here\n");
 	else
 		fprintf(out, "switch      %s, then %s of memory: %lld bytes an interface\n",
-			units_format_size(a, (uint64_t)before->switch_rss),
-			units_format_size(b, (uint64_t)after->switch_rss), (long long)(rss / n));
+		        units_format_size(a, (uint64_t)before->switch_rss),
+		        units_format_size(b, (uint64_t)after->switch_rss), (long long)(rss / n));
 	if (kernel < 0)
 		kernel = 0;
-	fprintf(out, "kernel      %s of memory: %s an interface\n", units_format_size(a, (uint64_t)kernel),
-		units_format_size(b, (uint64_t)(kernel / n)));
+	fprintf(out, "kernel      %s of memory: %s an interface\n",
+	        units_format_size(a, (uint64_t)kernel),
+	        units_format_size(b, (uint64_t)(kernel / n)));
 	fprintf(out, "            of it slab %s, per-cpu %s\n",
-		units_format_size(b, (uint64_t)llabs(after->slab - before->slab)),
-		units_format_size(c, (uint64_t)llabs(after->percpu - before->percpu)));
+	        units_format_size(b, (uint64_t)llabs(after->slab - before->slab)),
+	        units_format_size(c, (uint64_t)llabs(after->percpu - before->percpu)));
 }
 
 static void print_attach(struct bench *bench)
 {
 	FILE *out = bench->cli->out;
 
-	fprintf(out, "namespaces  %zu made in %.1f s, before the measurement: a runtime has made them when it "
-		     "calls\n",
-		bench->spaces.n, bench->make_s);
+	fprintf(out,
+	        "namespaces  %zu made in %.1f s, before the measurement: a runtime has made them "
+	        "when it "
+	        "calls\n",
+	        bench->spaces.n, bench->make_s);
 	print_series(out, "attach", &bench->attach);
 	print_memory(out, bench);
 	fflush(out);
@@ -282,15 +294,17 @@ static json_t *summary_or_null(const struct bench_series *series)
 {
 	struct bench_summary summary;
 
-	return bench_summarise(series, &summary) ? json_null() : bench_summary_json(series, &summary);
+	return bench_summarise(series, &summary) ? json_null()
+	                                         : bench_summary_json(series, &summary);
 }
 
 static void print_json(struct bench *bench)
 {
-	json_t *json = json_pack("{s:I, s:I, s:f, s:o, s:o, s:o}", "pods", (json_int_t)bench->n_pods,
-		"interfaces", (json_int_t)bench->n_interfaces, "namespaces_s", bench->make_s, "attach",
-		summary_or_null(&bench->attach), "detach", summary_or_null(&bench->detach), "memory",
-		bench_memory_json(&bench->before, &bench->after, bench->attach.n));
+	json_t *json = json_pack("{s:I, s:I, s:f, s:o, s:o, s:o}", "pods",
+	        (json_int_t)bench->n_pods, "interfaces", (json_int_t)bench->n_interfaces,
+	        "namespaces_s", bench->make_s, "attach", summary_or_null(&bench->attach), "detach",
+	        summary_or_null(&bench->detach), "memory",
+	        bench_memory_json(&bench->before, &bench->after, bench->attach.n));
 
 	cli_print_json(bench->cli, json);
 	json_decref(json);
@@ -317,7 +331,7 @@ static enum cli_exit measure(struct bench *bench)
 	enum cli_exit ret;
 
 	if (bench_spaces_init(
-		    &bench->spaces, bench->n_pods, &stop_asked, spaces_progress, bench, &fault))
+	            &bench->spaces, bench->n_pods, &stop_asked, spaces_progress, bench, &fault))
 		return cli_fail(bench->cli, &fault);
 	bench->make_s = now_s() - start_s;
 	bench_memory_read(bench->switch_pid, &bench->before);
@@ -339,21 +353,21 @@ static enum cli_exit measure(struct bench *bench)
 		print_json(bench);
 	if (ret == CLI_OK && bench->attach.n < bench->n_pods * bench->n_interfaces)
 		ret = cli_failf(bench->cli, "interrupted after %zu of %zu", bench->attach.n,
-			bench->n_pods * bench->n_interfaces);
+		        bench->n_pods * bench->n_interfaces);
 	return ret;
 }
 
 enum cli_exit cmd_bench_attach(struct cli *cli, const struct invocation *in)
 {
 	struct bench bench = {.cli = cli,
-		.keep = invocation_option(in, "keep") != NULL,
-		.is_terminal = isatty(STDERR_FILENO)};
+	        .keep = get_bool(in->params, "keep"),
+	        .is_terminal = isatty(STDERR_FILENO)};
 	const struct sigaction action = {.sa_handler = on_signal};
 	enum cli_exit ret = read_count(cli, in, "pods", PODS_DEFAULT, 65535, &bench.n_pods);
 
 	if (ret == CLI_OK)
 		ret = read_count(cli, in, "interfaces", INTERFACES_DEFAULT, INTERFACES_MAX,
-			&bench.n_interfaces);
+		        &bench.n_interfaces);
 	if (ret == CLI_OK)
 		ret = check_host(&bench);
 	if (ret == CLI_OK)

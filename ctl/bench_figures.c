@@ -51,7 +51,8 @@ int bench_summarise(const struct bench_series *series, struct bench_summary *ret
 
 const char *bench_trend(const struct bench_summary *summary)
 {
-	double ratio = summary->first_tenth_ms > 0 ? summary->last_tenth_ms / summary->first_tenth_ms : 1;
+	double ratio =
+	        summary->first_tenth_ms > 0 ? summary->last_tenth_ms / summary->first_tenth_ms : 1;
 
 	if (ratio > 2)
 		return "it grows with the number";
@@ -63,10 +64,10 @@ const char *bench_trend(const struct bench_summary *summary)
 json_t *bench_summary_json(const struct bench_series *series, const struct bench_summary *s)
 {
 	return json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "n",
-		(json_int_t)series->n, "total_s", series->total_s, "per_s", s->per_s, "first_ms",
-		s->first_ms, "last_ms", s->last_ms, "p50_ms", s->p50_ms, "p99_ms", s->p99_ms, "max_ms",
-		s->max_ms, "first_tenth_ms", s->first_tenth_ms, "last_tenth_ms", s->last_tenth_ms,
-		"slope_us_per_1000", s->slope_us);
+	        (json_int_t)series->n, "total_s", series->total_s, "per_s", s->per_s, "first_ms",
+	        s->first_ms, "last_ms", s->last_ms, "p50_ms", s->p50_ms, "p99_ms", s->p99_ms,
+	        "max_ms", s->max_ms, "first_tenth_ms", s->first_tenth_ms, "last_tenth_ms",
+	        s->last_tenth_ms, "slope_us_per_1000", s->slope_us);
 }
 
 int64_t bench_meminfo_bytes(const char *text, const char *name)
@@ -108,30 +109,31 @@ void bench_memory_read(pid_t switch_pid, struct bench_memory *ret_memory)
 	snprintf(pid, sizeof(pid), "%d", (int)switch_pid);
 	read_file("/proc/meminfo", text, sizeof(text));
 	*ret_memory = (struct bench_memory){
-		.switch_rss = switch_pid > 0 ? rss_bytes(pid) : 0,
-		.own_rss = rss_bytes("self"),
-		.available = bench_meminfo_bytes(text, "MemAvailable"),
-		.slab = bench_meminfo_bytes(text, "Slab"),
-		.percpu = bench_meminfo_bytes(text, "Percpu"),
+	        .switch_rss = switch_pid > 0 ? rss_bytes(pid) : 0,
+	        .own_rss = rss_bytes("self"),
+	        .available = bench_meminfo_bytes(text, "MemAvailable"),
+	        .slab = bench_meminfo_bytes(text, "Slab"),
+	        .percpu = bench_meminfo_bytes(text, "Percpu"),
 	};
 }
 
 int64_t bench_kernel_growth(const struct bench_memory *before, const struct bench_memory *after)
 {
 	return before->available - after->available - (after->switch_rss - before->switch_rss) -
-		(after->own_rss - before->own_rss);
+	       (after->own_rss - before->own_rss);
 }
 
 json_t *bench_memory_json(
-	const struct bench_memory *before, const struct bench_memory *after, size_t n_steps)
+        const struct bench_memory *before, const struct bench_memory *after, size_t n_steps)
 {
 	json_int_t n = n_steps > 0 ? (json_int_t)n_steps : 1;
 	json_int_t kernel = bench_kernel_growth(before, after);
 	json_int_t rss = after->switch_rss - before->switch_rss;
 
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "switch_rss_before_bytes",
-		(json_int_t)before->switch_rss, "switch_rss_after_bytes", (json_int_t)after->switch_rss,
-		"switch_bytes_each", rss / n, "kernel_bytes", kernel, "kernel_bytes_each", kernel / n,
-		"slab_bytes", (json_int_t)(after->slab - before->slab), "percpu_bytes",
-		(json_int_t)(after->percpu - before->percpu));
+	        (json_int_t)before->switch_rss, "switch_rss_after_bytes",
+	        (json_int_t)after->switch_rss, "switch_bytes_each", rss / n, "kernel_bytes", kernel,
+	        "kernel_bytes_each", kernel / n, "slab_bytes",
+	        (json_int_t)(after->slab - before->slab), "percpu_bytes",
+	        (json_int_t)(after->percpu - before->percpu));
 }

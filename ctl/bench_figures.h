@@ -18,14 +18,14 @@ struct bench_series {
 struct bench_summary {
 	double first_ms, last_ms, p50_ms, p99_ms, max_ms;
 	double first_tenth_ms; // median of the first tenth of the steps,
-	double last_tenth_ms;  // and of the last
-	double slope_us;       // growth of a step's time over 1,000 steps, between those two
+	double last_tenth_ms; // and of the last
+	double slope_us; // growth of a step's time over 1,000 steps, between those two
 	double per_s;
 };
 
 // Returns 0, -EINVAL when there is no step, or -ENOMEM.
 __attribute__((warn_unused_result)) int bench_summarise(
-	const struct bench_series *series, struct bench_summary *ret_summary);
+        const struct bench_series *series, struct bench_summary *ret_summary);
 // "flat", or what else the two tenths say.
 const char *bench_trend(const struct bench_summary *summary);
 json_t *bench_summary_json(const struct bench_series *series, const struct bench_summary *summary);
@@ -44,7 +44,7 @@ void bench_memory_read(pid_t switch_pid, struct bench_memory *ret_memory);
 // What the kernel took between the two: all that is no more available, less the two processes' own.
 int64_t bench_kernel_growth(const struct bench_memory *before, const struct bench_memory *after);
 json_t *bench_memory_json(
-	const struct bench_memory *before, const struct bench_memory *after, size_t n_steps);
+        const struct bench_memory *before, const struct bench_memory *after, size_t n_steps);
 
 // Value of "NAME:   123 kB" in `text`, in bytes; 0 if it is not there.
 int64_t bench_meminfo_bytes(const char *text, const char *name);

@@ -33,15 +33,16 @@ static int check_files(size_t n, struct fault *fault)
 		return fault_set(fault, -errno, NULL, "getrlimit: %s", strerror(errno));
 	if (limit.rlim_max < need)
 		return fault_set(fault, -EMFILE, "pods",
-			"%zu namespaces need %llu open files, at most %llu are allowed (ulimit -Hn): ask for "
-			"fewer pods, or raise the limit in limits.conf(5)",
-			n, (unsigned long long)need, (unsigned long long)limit.rlim_max);
+		        "%zu namespaces need %llu open files, at most %llu are allowed (ulimit "
+		        "-Hn): ask for "
+		        "fewer pods, or raise the limit in limits.conf(5)",
+		        n, (unsigned long long)need, (unsigned long long)limit.rlim_max);
 	if (limit.rlim_cur >= need)
 		return 0;
 	limit.rlim_cur = need;
 	return setrlimit(RLIMIT_NOFILE, &limit)
-		? fault_set(fault, -errno, NULL, "setrlimit: %s", strerror(errno))
-		: 0;
+	               ? fault_set(fault, -errno, NULL, "setrlimit: %s", strerror(errno))
+	               : 0;
 }
 
 static int check_kernel(size_t n, struct fault *fault)
@@ -56,9 +57,9 @@ static int check_kernel(size_t n, struct fault *fault)
 	fclose(file);
 	if (got == 1 && max < n)
 		return fault_set(fault, -ENOSPC, "pods",
-			"%zu namespaces asked for, the kernel allows %lu: sysctl -w "
-			"user.max_net_namespaces=%zu",
-			n, max, n * 2);
+		        "%zu namespaces asked for, the kernel allows %lu: sysctl -w "
+		        "user.max_net_namespaces=%zu",
+		        n, max, n * 2);
 	return 0;
 }
 
@@ -100,10 +101,10 @@ static void *make(void *arg)
 }
 
 int bench_spaces_init(struct bench_spaces *spaces, size_t n, const volatile sig_atomic_t *stop,
-	void (*progress)(size_t done, size_t n, void *arg), void *arg, struct fault *fault)
+        void (*progress)(size_t done, size_t n, void *arg), void *arg, struct fault *fault)
 {
 	struct maker maker = {
-		.spaces = spaces, .n = n, .stop = stop, .progress = progress, .arg = arg};
+	        .spaces = spaces, .n = n, .stop = stop, .progress = progress, .arg = arg};
 	pthread_t thread;
 	int ret;
 
@@ -115,8 +116,8 @@ int bench_spaces_init(struct bench_spaces *spaces, size_t n, const volatile sig_
 		return fault_set(fault, ret, NULL, "cannot start a thread: %s", strerror(-ret));
 	pthread_join(thread, NULL);
 	if (maker.ret)
-		return fault_set(fault, maker.ret, NULL, "namespace %zu of %zu: %s: %s", spaces->n + 1, n,
-			maker.step, strerror(-maker.ret));
+		return fault_set(fault, maker.ret, NULL, "namespace %zu of %zu: %s: %s",
+		        spaces->n + 1, n, maker.step, strerror(-maker.ret));
 	return 0;
 }
 

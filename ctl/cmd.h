@@ -7,6 +7,7 @@
 
 #define CMD(name) enum cli_exit cmd_##name(struct cli *cli, const struct invocation *in)
 
+CMD(bench_attach);
 CMD(call);
 CMD(complete_line);
 CMD(completion);

@@ -236,6 +236,15 @@ const struct command commands[] = {
 			"Needs no running switch; as root it checks more. Exit status 1 only when something fails.",
 		.options = LIST(OPTION("ports", VALUE_INTEGER, "N", "ports", "how many ports the host shall carry; default 10000"))},
 
+	{.words = "bench attach", .summary = "Attach thousands of pod interfaces and say what each cost.",
+		.run = cmd_bench_attach,
+		.detail = "Makes network namespaces, attaches af_xdp interfaces to them one after the other, as a "
+			"container runtime would, and detaches them. Prints the time of the first, the last, the median "
+			"and the slow ones, and the memory of switch and kernel. Needs root and a running switch.",
+		.options = LIST(OPTION("pods", VALUE_INTEGER, "N", "pods", "namespaces; default 2000"),
+			OPTION("interfaces", VALUE_INTEGER, "N", "interfaces", "interfaces of each; default 5"),
+			OPTION("keep", VALUE_TRUE, NULL, "keep", "stay attached until interrupted, for another measurement"))},
+
 	{.words = "call", .summary = "Call any method of the control socket; print the result as JSON.",
 		.run = cmd_call, .example = "  orrery call link.list '{\"node\": \"sat-0-0\"}'",
 		.args = LIST(ARG("METHOD", VALUE_METHOD, NULL, 0, "as in docs/api.md"),
