@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// All that the control thread owns, for the files of this folder. Thread: control.
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <time.h>
+
+#include "control.h"
+#include "datapath.h"
+#include "ids.h"
+#include "matrix.h"
+#include "model.h"
+#include "paths_worker.h"
+#include "ports.h"
+#include "publish.h"
+#include "routes.h"
+
+struct event_base;
+struct sampler;
+struct server;
+struct state;
+
+struct control {
+	struct control_config config;
+	struct datapath *dp;
+	struct event_base *base;
+	struct model model;
+	struct publisher *publisher;
+	struct matrix *matrix;
+	struct route_table routes;
+	struct paths_worker *paths;
+	struct port_table ports;
+	struct sampler *sampler;
+	struct state *state; // NULL: nothing is saved
+	struct server *server; // NULL: no socket
+	struct timespec started;
+	struct orrery_record *records; // [max_ifaces], where records from a file are checked
+	uint64_t applied_tsc; // when the last worker used the last epoch
+	uint64_t n_requests;
+	bool keep; // pods' interfaces stay when the switch stops
+	bool stopping;
+};
+
+// topology.c: nodes and interfaces in the model and, ready for workers, in the published tables.
+struct node_config {
+	const char *name;
+	enum node_kind kind;
+	const uint8_t *address; // NULL: none
+	uint32_t id; // DP_NONE: any
+};
+
+// Adds the node, or finds it: -EEXIST if it has another kind or address. `*ret_created` tells.
+__attribute__((warn_unused_result)) int topology_node_add(struct control *control,
+        const struct node_config *config, struct node **ret_node, bool *ret_created,
+        struct fault *fault);
+// Adds the interface, or finds it.
+__attribute__((warn_unused_result)) int topology_iface_add(struct control *control,
+        struct node *node, const char *name, uint32_t id, struct iface **ret_iface,
+        bool *ret_created, struct fault *fault);
+// With its interfaces. Without `force` -EBUSY while a port or link is plugged in.
+__attribute__((warn_unused_result)) int topology_node_del(
+        struct control *control, struct node *node, bool force, struct fault *fault);
+// Why a node cannot go: text for people, NULL if it can.
+bool topology_node_busy(
+        const struct control *control, const struct node *node, struct fault *fault);
+
+// Publishes what is pending, if anything is. Returns ns until the last worker used it.
+uint64_t control_publish(struct control *control);
+// The staged matrix becomes the next epoch.
+__attribute__((warn_unused_result)) int control_commit_matrix(struct control *control,
+        struct matrix_result *ret_result, uint64_t *ret_epoch, struct fault *fault);
+uint64_t control_now_tsc(void);
+double control_uptime_s(const struct control *control);

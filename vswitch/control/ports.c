@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// The life of a port.
+#include "ports.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core.h"
+#include "log.h"
+#include "reserve.h"
+
+#define VLAN_TAG_BYTES 4
+
+int ports_init(struct port_table *t, uint32_t max_ports)
+{
+	*t = (struct port_table){0};
+	t->ports = reserve_alloc(max_ports, sizeof(t->ports[0]));
+	if (t->ports == NULL || ids_init(&t->ids, max_ports) < 0) {
+		ports_fini(t);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void ports_fini(struct port_table *t)
+{
+	reserve_free(t->ports, t->ids.max, sizeof(t->ports[0]));
+	ids_fini(&t->ids);
+	*t = (struct port_table){0};
+}
+
+static int open_driver(struct control *c, const struct port_ops *ops, struct fault *fault)
+{
+	struct port_table *t = &c->ports;
+	uint16_t n_workers = datapath_n_workers(c->dp);
+	struct rte_mempool *pools[DP_WORKERS_MAX];
+	struct port_driver *driver;
+	struct port_driver_config config = {
+	        .instance = c->config.instance,
+	        .n_workers = n_workers,
+	        .pools = pools,
+	        .max_ports = c->config.max_ports,
+	};
+	int ret;
+
+	for (uint16_t i = 0; i < n_workers; i++)
+		pools[i] = datapath_pool(c->dp, i);
+	ret = ops->open(&config, &driver, fault);
+	if (ret < 0)
+		return ret;
+	t->drivers[t->n_drivers].ops = ops;
+	t->drivers[t->n_drivers++].driver = driver;
+	for (uint16_t i = 0; ops->worker_queue != NULL && i < n_workers; i++) {
+		struct port_queue *queue = ops->worker_queue(driver, i);
+
+		if (queue == NULL)
+			continue;
+		ret = datapath_add_queue(c->dp, queue);
+		if (ret < 0)
+			return fault_set(fault, ret, NULL,
+			        "driver %s: worker %u cannot take its queue: %s", ops->name, i,
+			        strerror(-ret));
+	}
+	log_info("driver %s: open", ops->name);
+	return 0;
+}
+
+int ports_open_drivers(struct control *c, struct fault *fault)
+{
+	for (size_t i = 0; c->config.drivers[i] != NULL; i++) {
+		struct fault why = {0};
+		int ret;
+
+		if (c->ports.n_drivers == sizeof(c->ports.drivers) / sizeof(c->ports.drivers[0]))
+			return fault_set(fault, -ENOSPC, "drivers", "too many drivers");
+		ret = open_driver(c, c->config.drivers[i], &why);
+		if (ret < 0)
+			return fault_set(fault, ret, "drivers", "driver %s: %s",
+			        c->config.drivers[i]->name, why.message);
+	}
+	return 0;
+}
+
+void ports_close_drivers(struct control *c, bool keep)
+{
+	struct port_table *t = &c->ports;
+	struct switch_port **all = calloc((size_t)t->ids.end + 1, sizeof(all[0]));
+	size_t n = 0;
+
+	for (uint32_t id = 0; all != NULL && id < t->ids.end; id++) {
+		if (t->ports[id] != NULL)
+			all[n++] = t->ports[id];
+	}
+	if (n > 0)
+		ports_del(c, all, n, keep);
+	free(all);
+	for (size_t i = t->n_drivers; i-- > 0;) {
+		const struct port_ops *ops = t->drivers[i].ops;
+
+		for (uint16_t w = 0; ops->worker_queue != NULL && w < datapath_n_workers(c->dp);
+		        w++) {
+			struct port_queue *queue = ops->worker_queue(t->drivers[i].driver, w);
+
+			if (queue != NULL)
+				datapath_del_queue(c->dp, queue);
+		}
+		ops->close(t->drivers[i].driver, keep);
+	}
+	t->n_drivers = 0;
+}
+
+int ports_find_driver(
+        const struct control *c, const char *backend, size_t *ret_driver, struct fault *fault)
+{
+	char names[64] = "";
+
+	for (size_t i = 0; i < c->ports.n_drivers; i++) {
+		const char *name = c->ports.drivers[i].ops->name;
+		size_t len = strlen(names);
+
+		if (strcmp(name, backend) == 0) {
+			*ret_driver = i;
+			return 0;
+		}
+		snprintf(names + len, sizeof(names) - len, "%s%s", len > 0 ? ", " : "", name);
+	}
+	return fault_set(
+	        fault, -EINVAL, "backend", "no driver '%s' is open, only: %s", backend, names);
+}
+
+// A router forwards to the station at this port's interface by its addresses.
+static int add_routes(struct control *c, const struct switch_port *p, struct fault *fault)
+{
+	struct route_owner owner = {
+	        .node = p->iface->node, .iface = p->iface, .origin = ROUTE_PORT};
+
+	if (p->iface->node->kind != NODE_KIND_ROUTER)
+		return 0;
+	memcpy(owner.mac, p->port.mac, ETH_ALEN);
+	for (size_t i = 0; i < p->n_addrs; i++) {
+		struct fib6_prefix prefix = {.len = 128};
+		bool created;
+		int ret;
+
+		memcpy(prefix.addr, p->addrs[i].addr, 16);
+		ret = route_add(&c->routes, &prefix, &owner, &created, fault);
+		if (ret < 0) {
+			if (fault != NULL)
+				snprintf(fault->field, sizeof(fault->field), "addresses[%zu]", i);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+static struct switch_port *port_new(
+        struct control *c, size_t driver, struct iface *iface, uint32_t id, struct fault *fault)
+{
+	struct switch_port *p = calloc(1, sizeof(*p));
+
+	if (p == NULL) {
+		(void)fault_set(fault, -ENOMEM, NULL, "no memory for a port");
+		return NULL;
+	}
+	p->iface = iface;
+	p->port.ops = c->ports.drivers[driver].ops;
+	p->port.driver = c->ports.drivers[driver].driver;
+	p->port.id = id;
+	p->port.iface_id = iface->id;
+	p->port.worker = publisher_iface(c->publisher, iface->id)->worker;
+	iface_ref_format(p->port.ref, iface);
+	return p;
+}
+
+// The driver has made it: show it to the data path.
+static int plug(struct control *c, struct switch_port *p, struct fault *fault)
+{
+	struct dp_iface *slot = publisher_iface(c->publisher, p->iface->id);
+	int ret = add_routes(c, p, fault);
+
+	if (ret < 0)
+		goto err_routes;
+	datapath_iface_stats(c->dp, p->iface->id, &p->base);
+	datapath_set_port(c->dp, &p->port);
+	if (p->port.ops->worker_queue == NULL ||
+	        p->port.ops->worker_queue(p->port.driver, p->port.worker) == NULL) {
+		ret = datapath_add_queue(c->dp, p->port.queue);
+		if (ret < 0) {
+			(void)fault_set(fault, ret, NULL,
+			        "worker %u cannot take the queue of '%s': %s", p->port.worker,
+			        p->port.ref, strerror(-ret));
+			goto err_port;
+		}
+		p->own_queue = p->port.queue;
+	}
+	c->ports.ports[p->port.id] = p;
+	p->iface->port = p;
+	// release: a worker that reads the id finds the port's entry
+	atomic_store_explicit(&slot->port_id, p->port.id, memory_order_release);
+	control_publish(c);
+	return 0;
+
+err_port:
+	datapath_clear_port(c->dp, p->port.id);
+	datapath_synchronize(c->dp);
+err_routes:
+	route_del_iface(&c->routes, p->iface, true);
+	control_publish(c);
+	return ret;
+}
+
+int ports_add(struct control *c, size_t driver, const struct port_config *config,
+        struct iface *iface, struct switch_port **ret_port, struct fault *fault)
+{
+	const struct port_ops *ops = c->ports.drivers[driver].ops;
+	struct switch_port *p;
+	uint32_t id;
+	int ret;
+
+	if (config->mtu + (uint32_t)(ETH_HLEN + VLAN_TAG_BYTES) > c->config.frame_bytes)
+		return fault_set(fault, -EINVAL, "mtu",
+		        "%u bytes need frames of %u, pool.frame_bytes is %u", config->mtu,
+		        config->mtu + ETH_HLEN + VLAN_TAG_BYTES, c->config.frame_bytes);
+	if (ids_get(&c->ports.ids, &id) < 0)
+		return fault_set(fault, -ENOSPC, NULL,
+		        "all %u ports are in use: raise limits.max_ports", c->ports.ids.max);
+	p = port_new(c, driver, iface, id, fault);
+	if (p == NULL) {
+		ids_put(&c->ports.ids, id);
+		return -ENOMEM;
+	}
+	p->n_addrs = config->n_addrs;
+	memcpy(p->addrs, config->addrs, sizeof(p->addrs));
+	if (config->devargs[0] != '\0')
+		p->devargs = strdup(config->devargs);
+	ret = ops->create(p->port.driver, config, &p->port, fault);
+	if (ret < 0)
+		goto err_free;
+	ret = plug(c, p, fault);
+	if (ret < 0)
+		goto err_destroy;
+	log_info("port '%s': %s, id %u, worker %u%s%s", p->port.ref, ops->name, p->port.id,
+	        p->port.worker, p->port.owner[0] != '\0' ? ", owner " : "", p->port.owner);
+	*ret_port = p;
+	return 0;
+
+err_destroy:
+	ops->destroy(&p->port, /* keep */ false);
+err_free:
+	free(p->devargs);
+	free(p);
+	ids_put(&c->ports.ids, id);
+	return ret;
+}
+
+int ports_adopt(struct control *c, size_t driver, const struct port_found *found,
+        struct iface *iface, const struct port_addr *addrs, size_t n_addrs,
+        struct switch_port **ret_port, struct fault *fault)
+{
+	const struct port_ops *ops = c->ports.drivers[driver].ops;
+	struct switch_port *p;
+	int ret = ids_take(&c->ports.ids, found->id);
+
+	if (ret < 0)
+		return fault_set(fault, ret, NULL, "port id %u is %s", found->id,
+		        ret == -EBUSY ? "in use" : "over limits.max_ports");
+	p = port_new(c, driver, iface, found->id, fault);
+	if (p == NULL) {
+		ids_put(&c->ports.ids, found->id);
+		return -ENOMEM;
+	}
+	p->adopted = true;
+	p->n_addrs = n_addrs;
+	if (n_addrs > 0)
+		memcpy(p->addrs, addrs, n_addrs * sizeof(addrs[0]));
+	ret = ops->adopt(p->port.driver, found, &p->port, fault);
+	if (ret < 0)
+		goto err_free;
+	ret = plug(c, p, fault);
+	if (ret < 0)
+		goto err_destroy;
+	*ret_port = p;
+	return 0;
+
+err_destroy:
+	ops->destroy(&p->port, /* keep */ true);
+err_free:
+	free(p);
+	ids_put(&c->ports.ids, found->id);
+	return ret;
+}
+
+static void unplug(struct control *c, struct switch_port *p)
+{
+	struct dp_iface *slot = publisher_iface(c->publisher, p->iface->id);
+
+	atomic_store_explicit(&slot->port_id, DP_NONE, memory_order_release);
+	p->iface->port = NULL;
+	route_del_iface(&c->routes, p->iface, true);
+	if (p->own_queue != NULL)
+		datapath_del_queue(c->dp, p->own_queue);
+	datapath_clear_port(c->dp, p->port.id);
+	c->ports.ports[p->port.id] = NULL;
+}
+
+void ports_del(struct control *c, struct switch_port *const *ports, size_t n, bool keep)
+{
+	for (size_t i = 0; i < n; i++)
+		unplug(c, ports[i]);
+	// one grace period for all: the routes' if there were any
+	if (publisher_dirty(c->publisher))
+		control_publish(c);
+	else
+		datapath_synchronize(c->dp);
+	for (size_t i = 0; i < n; i++) {
+		struct switch_port *p = ports[i];
+		uint32_t id = p->port.id;
+
+		log_info("port '%s': %s", p->port.ref,
+		        keep ? "left for the next switch" : "removed");
+		p->port.ops->destroy(&p->port, keep);
+		free(p->devargs);
+		free(p);
+		ids_put(&c->ports.ids, id);
+	}
+}
+
+static uint64_t since(uint64_t now, uint64_t base)
+{
+	return now > base ? now - base : 0;
+}
+
+void ports_traffic(
+        const struct control *c, const struct switch_port *p, struct iface_stats *ret_stats)
+{
+	struct iface_stats now;
+
+	datapath_iface_stats(c->dp, p->iface->id, &now);
+	*ret_stats = (struct iface_stats){
+	        .rx_pkts = since(now.rx_pkts, p->base.rx_pkts),
+	        .rx_bytes = since(now.rx_bytes, p->base.rx_bytes),
+	        .tx_pkts = since(now.tx_pkts, p->base.tx_pkts),
+	        .tx_bytes = since(now.tx_bytes, p->base.tx_bytes),
+	};
+}

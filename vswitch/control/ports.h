@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// Ports: their life between the driver, the data path and the interface they are plugged into.
+//	add:  id and worker -> driver create -> data path's port table -> the interface names it
+//	del:  the interface names none -> grace period, one for the batch -> driver destroy -> id
+//free
+// Thread: control.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "datapath.h"
+#include "fault.h"
+#include "ids.h"
+#include "model.h"
+#include "port_ops.h"
+
+struct control;
+
+struct switch_port {
+	struct port port;
+	struct iface *iface;
+	struct port_queue *own_queue; // given to the worker for this port alone; NULL: the driver's
+	bool adopted; // an earlier switch made it
+	size_t n_addrs;
+	struct port_addr addrs[PORT_ADDRS_MAX];
+	struct iface_stats base; // the interface's counters when the port was plugged in
+	char *devargs; // NULL: none
+};
+
+struct port_table {
+	struct switch_port **ports; // [max_ports], by id
+	struct ids ids;
+	size_t n_drivers;
+	struct {
+		const struct port_ops *ops;
+		struct port_driver *driver;
+	} drivers[4];
+};
+
+__attribute__((warn_unused_result)) int ports_init(struct port_table *table, uint32_t max_ports);
+void ports_fini(struct port_table *table);
+
+// Opens the configured drivers and gives their shared queues to the workers.
+__attribute__((warn_unused_result)) int ports_open_drivers(
+        struct control *control, struct fault *fault);
+// Unplugs every port and closes the drivers; with `keep` the pods' interfaces stay.
+void ports_close_drivers(struct control *control, bool keep);
+
+// -EINVAL when no driver of that name is open; the fault lists those that are.
+__attribute__((warn_unused_result)) int ports_find_driver(const struct control *control,
+        const char *backend, size_t *ret_driver, struct fault *fault);
+// Plugs a port into `iface`, which has none.
+__attribute__((warn_unused_result)) int ports_add(struct control *control, size_t driver,
+        const struct port_config *config, struct iface *iface, struct switch_port **ret_port,
+        struct fault *fault);
+// The same for one that the driver found; `addrs` as saved, NULL if not known.
+__attribute__((warn_unused_result)) int ports_adopt(struct control *control, size_t driver,
+        const struct port_found *found, struct iface *iface, const struct port_addr *addrs,
+        size_t n_addrs, struct switch_port **ret_port, struct fault *fault);
+// Removes `n` ports with one grace period; frees them.
+void ports_del(struct control *control, struct switch_port *const *ports, size_t n, bool keep);
+
+static inline struct switch_port *ports_get(const struct port_table *table, uint32_t id)
+{
+	return id < table->ids.end ? table->ports[id] : NULL;
+}
+
+// Frames through the port since it was plugged in.
+void ports_traffic(const struct control *control, const struct switch_port *port,
+        struct iface_stats *ret_stats);

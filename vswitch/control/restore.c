@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// What an earlier switch left: its saved state, and the ports that the drivers still find.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "core.h"
+#include "handlers.h"
+#include "log.h"
+#include "state.h"
+
+struct found_list {
+	struct port_found *found;
+	size_t n, max;
+};
+
+static void on_found(const struct port_found *found, void *arg)
+{
+	struct found_list *list = arg;
+
+	if (list->n == list->max) {
+		size_t max = list->max != 0 ? list->max * 2 : 64;
+		struct port_found *more = realloc(list->found, max * sizeof(more[0]));
+
+		if (more == NULL)
+			return;
+		list->found = more;
+		list->max = max;
+	}
+	list->found[list->n++] = *found;
+}
+
+static uint32_t saved_id(const json_t *value)
+{
+	json_int_t id = json_integer_value(value);
+
+	return json_is_integer(value) && id >= 0 && id < UINT32_MAX ? (uint32_t)id : DP_NONE;
+}
+
+static void restore_node(struct control *c, const json_t *saved)
+{
+	const char *name = param_string(saved, "name", "");
+	const char *address = param_string(saved, "address", NULL);
+	struct node_config config = {
+	        .name = name,
+	        .kind = node_kind_parse(param_string(saved, "kind", "")),
+	        .id = saved_id(json_object_get(saved, "id")),
+	};
+	const json_t *ifaces = json_object_get(saved, "interfaces");
+	struct fault fault = {0};
+	struct node *node;
+	struct iface *iface;
+	uint8_t addr[16];
+	bool created;
+	int ret = config.kind != NODE_KIND_NONE ? 0 : -EINVAL;
+
+	if (address != NULL && addr6_parse(address, addr) == 0)
+		config.address = addr;
+	if (ret == 0)
+		ret = topology_node_add(c, &config, &node, &created, &fault);
+	for (size_t i = 0; ret == 0 && i < json_array_size(ifaces); i++) {
+		const json_t *entry = json_array_get(ifaces, i);
+		const char *iface_name = json_string_value(json_array_get(entry, 1));
+
+		ret = topology_iface_add(c, node, iface_name != NULL ? iface_name : "",
+		        saved_id(json_array_get(entry, 0)), &iface, &created, &fault);
+	}
+	if (ret < 0)
+		log_warning("state: node '%s' left out: %s", name, fault.message);
+}
+
+static size_t read_addrs(const json_t *saved, struct port_addr addrs[PORT_ADDRS_MAX])
+{
+	const json_t *list = json_object_get(saved, "addresses");
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_array_size(list) && n < PORT_ADDRS_MAX; i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+		struct fib6_prefix prefix;
+
+		if (text == NULL || prefix6_parse(text, false, &prefix) < 0)
+			continue;
+		memcpy(addrs[n].addr, prefix.addr, 16);
+		addrs[n++].prefix_len = prefix.len;
+	}
+	return n;
+}
+
+// The interface a found port belongs to. One that was made after the last save gets a pod node.
+static int iface_of(
+        struct control *c, const char *ref, struct iface **ret_iface, struct fault *fault)
+{
+	char node_name[NODE_NAME_SIZE], iface_name[IFACE_NAME_SIZE];
+	struct node *node;
+	bool created;
+	int ret = iface_ref_parse(ref, node_name, iface_name, fault);
+
+	if (ret < 0)
+		return ret;
+	node = model_node_find(&c->model, node_name);
+	if (node == NULL) {
+		struct node_config config = {
+		        .name = node_name, .kind = NODE_KIND_POD, .id = DP_NONE};
+
+		ret = topology_node_add(c, &config, &node, &created, fault);
+		if (ret < 0)
+			return ret;
+	}
+	return topology_iface_add(c, node, iface_name, DP_NONE, ret_iface, &created, fault);
+}
+
+static int adopt_one(
+        struct control *c, size_t driver, const struct port_found *found, const json_t *saved)
+{
+	struct port_addr addrs[PORT_ADDRS_MAX];
+	size_t n_addrs = read_addrs(saved, addrs);
+	struct switch_port *port;
+	struct iface *iface;
+	struct fault fault = {0};
+	int ret = iface_of(c, found->ref, &iface, &fault);
+
+	if (ret == 0 && iface->port != NULL)
+		ret = fault_set(&fault, -EEXIST, NULL, "the interface has a port already");
+	if (ret == 0)
+		ret = ports_adopt(c, driver, found, iface, addrs, n_addrs, &port, &fault);
+	if (ret < 0)
+		log_warning("port '%s': found, but not taken back: %s", found->ref, fault.message);
+	return ret;
+}
+
+static const json_t *index_ports(const json_t *root, const char *backend, json_t *by_ref)
+{
+	const json_t *list = json_object_get(root, "ports");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		json_t *saved = json_array_get(list, i);
+
+		if (strcmp(param_string(saved, "backend", ""), backend) == 0)
+			json_object_set(by_ref, param_string(saved, "interface", ""), saved);
+	}
+	return by_ref;
+}
+
+// A driver whose ports do not outlive the process makes them again.
+static void make_again(struct control *c, const json_t *saved)
+{
+	json_t *params = json_pack("{s:s, s:s, s:s, s:i, s:s}", "interface",
+	        param_string(saved, "interface", ""), "backend", param_string(saved, "backend", ""),
+	        "owner", param_string(saved, "owner", ""), "mtu", (int)param_int(saved, "mtu", 0),
+	        "mac", param_string(saved, "mac", ""));
+	struct request request = {.control = c, .params = params};
+	struct fault fault = {0};
+	json_t *result = NULL;
+
+	if (json_object_get(saved, "devargs") != NULL)
+		json_object_set(params, "devargs", json_object_get(saved, "devargs"));
+	if (json_array_size(json_object_get(saved, "addresses")) > 0)
+		json_object_set(params, "addresses", json_object_get(saved, "addresses"));
+	if (method_call(method_find("port.add"), &request, &result, &fault) < 0)
+		log_warning("port '%s': not made again: %s", param_string(saved, "interface", ""),
+		        fault.message);
+	json_decref(result);
+	json_decref(params);
+}
+
+static int restore_driver(struct control *c, size_t driver, const json_t *root, struct fault *fault)
+{
+	const struct port_ops *ops = c->ports.drivers[driver].ops;
+	struct found_list list = {0};
+	json_t *by_ref = json_object(), *saved;
+	const char *ref;
+	size_t n = 0;
+	int ret = 0;
+
+	index_ports(root, ops->name, by_ref);
+	if (ops->scan != NULL)
+		ret = ops->scan(c->ports.drivers[driver].driver, on_found, &list, fault);
+	for (size_t i = 0; ret == 0 && i < list.n; i++) {
+		if (adopt_one(c, driver, &list.found[i],
+		            json_object_get(by_ref, list.found[i].ref)) == 0)
+			n++;
+		json_object_del(by_ref, list.found[i].ref);
+	}
+	if (ret == 0) {
+		json_object_foreach (by_ref, ref, saved) {
+			if (ops->scan == NULL)
+				make_again(c, saved);
+			else
+				log_notice("port '%s': dropped, its interface is gone", ref);
+		}
+	}
+	if (n > 0)
+		log_notice("driver %s: %zu ports of the last switch taken back", ops->name, n);
+	free(list.found);
+	json_decref(by_ref);
+	return ret;
+}
+
+static void restore_route(struct control *c, json_t *saved)
+{
+	struct request request = {.control = c, .params = saved};
+	struct fault fault = {0};
+	json_t *result = NULL;
+
+	if (method_call(method_find("route.add"), &request, &result, &fault) < 0)
+		log_warning("state: route %s left out: %s", param_string(saved, "prefix", ""),
+		        fault.message);
+	json_decref(result);
+}
+
+static void restore_links(struct control *c, const char *path)
+{
+	struct orrery_record record;
+	struct matrix_result result;
+	struct fault fault = {0};
+	uint64_t epoch;
+	uint32_t n = 0, n_bad = 0;
+	FILE *file = fopen(path, "re");
+
+	if (file == NULL)
+		return;
+	matrix_begin(c->matrix);
+	while (fread(&record, sizeof(record), 1, file) == 1) {
+		if (matrix_stage(c->matrix, &record, &fault) < 0)
+			n_bad++;
+		else
+			n++;
+	}
+	fclose(file);
+	if (n_bad > 0)
+		log_warning("state: %u links left out, the last: %s", n_bad, fault.message);
+	if (n > 0 && control_commit_matrix(c, &result, &epoch, &fault) < 0)
+		log_warning("state: links left out: %s", fault.message);
+}
+
+static json_t *load(const char *path)
+{
+	json_error_t error;
+	json_t *root;
+
+	if (access(path, F_OK) < 0)
+		return NULL;
+	root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+	if (root == NULL)
+		log_warning("state: '%s' cannot be read, starting without: %s", path, error.text);
+	return root;
+}
+
+int state_restore(struct control *c, struct fault *fault)
+{
+	const char *path = state_json_path(c->state);
+	json_t *root = path != NULL ? load(path) : NULL;
+	const json_t *nodes = json_object_get(root, "nodes"),
+	             *routes = json_object_get(root, "routes");
+	int ret = 0;
+
+	for (size_t i = 0; i < json_array_size(nodes); i++)
+		restore_node(c, json_array_get(nodes, i));
+	control_publish(c);
+	for (size_t i = 0; ret == 0 && i < c->ports.n_drivers; i++)
+		ret = restore_driver(c, i, root, fault);
+	for (size_t i = 0; i < json_array_size(routes); i++)
+		restore_route(c, json_array_get(routes, i));
+	if (root != NULL)
+		restore_links(c, state_links_path(c->state));
+	json_decref(root);
+	return ret;
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// Saving the state. Restoring it is in restore.c.
+#include "state.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "core.h"
+#include "handlers.h"
+#include "log.h"
+
+#define WRITE_BATCH 256 // records
+
+struct state {
+	struct control *control;
+	struct event *timer;
+	char dir[PATH_MAX - 32];
+	char json_path[PATH_MAX], links_path[PATH_MAX];
+	bool topology_dirty, links_dirty;
+	uint64_t cost_ms; // of the last save
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	state_save_now(arg);
+}
+
+// mkdir -p
+static int make_dir(const char *dir)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s", dir);
+	for (char *at = path + 1; *at != '\0'; at++) {
+		if (*at != '/')
+			continue;
+		*at = '\0';
+		if (mkdir(path, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*at = '/';
+	}
+	return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int state_create(
+        struct control *control, const char *dir, struct state **ret_state, struct fault *fault)
+{
+	struct state *state = calloc(1, sizeof(*state));
+	int ret;
+
+	if (state == NULL)
+		return fault_set(fault, -ENOMEM, NULL, "no memory for the state");
+	state->control = control;
+	if (strlen(dir) >= sizeof(state->dir)) {
+		free(state);
+		return fault_set(fault, -ENAMETOOLONG, "state_dir", "the name is too long");
+	}
+	strcpy(state->dir, dir);
+	snprintf(state->json_path, sizeof(state->json_path), "%s/state.json", dir);
+	snprintf(state->links_path, sizeof(state->links_path), "%s/links.records", dir);
+	ret = make_dir(dir);
+	if (ret < 0) {
+		free(state);
+		return fault_set(
+		        fault, ret, "state_dir", "cannot make '%s': %s", dir, strerror(-ret));
+	}
+	if (control->base != NULL)
+		state->timer = event_new(control->base, -1, 0, on_timer, state);
+	*ret_state = state;
+	return 0;
+}
+
+void state_destroy(struct state *state)
+{
+	if (state == NULL)
+		return;
+	if (state->timer != NULL)
+		event_free(state->timer);
+	free(state);
+}
+
+static void schedule(struct state *state)
+{
+	uint64_t ms = state->cost_ms * STATE_COST_FACTOR;
+
+	if (state->timer == NULL || event_pending(state->timer, EV_TIMEOUT, NULL))
+		return;
+	if (ms < STATE_DELAY_MS)
+		ms = STATE_DELAY_MS;
+	(void)event_add(state->timer, &(struct timeval){.tv_sec = (time_t)(ms / 1000),
+	                                      .tv_usec = (suseconds_t)(ms % 1000 * 1000)});
+}
+
+void state_topology_changed(struct state *state)
+{
+	if (state == NULL)
+		return;
+	state->topology_dirty = true;
+	schedule(state);
+}
+
+void state_links_changed(struct state *state)
+{
+	if (state == NULL)
+		return;
+	state->links_dirty = true;
+	schedule(state);
+}
+
+static json_t *nodes_json(const struct model *model)
+{
+	json_t *list = json_array();
+
+	for (uint32_t id = 0; id < model->node_ids.end; id++) {
+		const struct node *node = model->nodes[id];
+		json_t *object, *ifaces;
+		const struct iface *iface;
+		char text[ADDR6_TEXT_SIZE];
+
+		if (node == NULL)
+			continue;
+		object = json_pack("{s:I, s:s, s:s}", "id", (json_int_t)id, "name", node->name,
+		        "kind", node_kind_name(node->kind));
+		ifaces = json_array();
+		if (node->has_address)
+			put_str(object, "address", addr6_format(text, node->address));
+		DL_FOREACH(node->ifaces, iface)
+		{
+			json_array_append_new(ifaces,
+			        json_pack("[I, s]", (json_int_t)iface->id, iface->key.name));
+		}
+		put(object, "interfaces", ifaces);
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
+static json_t *ports_json(const struct port_table *table)
+{
+	json_t *list = json_array();
+
+	for (uint32_t id = 0; id < table->ids.end; id++) {
+		const struct switch_port *p = table->ports[id];
+		json_t *object, *addrs;
+		char mac[MAC_TEXT_SIZE];
+
+		if (p == NULL)
+			continue;
+		object = json_pack("{s:s, s:s, s:s, s:i, s:s}", "interface", p->port.ref, "backend",
+		        p->port.ops->name, "owner", p->port.owner, "mtu", (int)p->port.mtu, "mac",
+		        mac_format(mac, p->port.mac));
+		if (p->devargs != NULL)
+			put_str(object, "devargs", p->devargs);
+		addrs = json_array();
+		for (size_t i = 0; i < p->n_addrs; i++) {
+			struct fib6_prefix prefix = {.len = p->addrs[i].prefix_len};
+			char text[PREFIX6_TEXT_SIZE];
+
+			memcpy(prefix.addr, p->addrs[i].addr, 16);
+			json_array_append_new(addrs, json_string(prefix6_format(text, &prefix)));
+		}
+		put(object, "addresses", addrs);
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
+static json_t *routes_json(const struct route_table *table)
+{
+	json_t *list = json_array();
+
+	for (uint32_t id = 0; id < table->route_ids.end; id++) {
+		const struct route *route = table->routes[id];
+		const struct iface *iface;
+		struct fib6_prefix prefix;
+		char text[PREFIX6_TEXT_SIZE], ref[IFACE_REF_SIZE], mac[MAC_TEXT_SIZE];
+		json_t *object;
+
+		if (route == NULL || route->origin != ROUTE_STATIC)
+			continue;
+		route_prefix(route, &prefix);
+		iface = route_iface(table, route);
+		object = json_pack("{s:s}", "prefix", prefix6_format(text, &prefix));
+		if (iface != NULL) {
+			put_str(object, "interface", iface_ref_format(ref, iface));
+			put_str(object, "mac", mac_format(mac, route->target->key.mac));
+		} else {
+			put_str(object, "node", route_node(table, route)->name);
+		}
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
+// Writes `path` by way of a temporary name.
+static FILE *open_new(const char *path, char temp[PATH_MAX + 8])
+{
+	FILE *file;
+	int fd;
+
+	snprintf(temp, PATH_MAX + 8, "%s.new", path);
+	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return NULL;
+	file = fdopen(fd, "w");
+	if (file == NULL)
+		close(fd);
+	return file;
+}
+
+static int finish_new(FILE *file, bool good, const char *temp, const char *path)
+{
+	int err = 0;
+
+	if (!good)
+		err = errno != 0 ? errno : EIO;
+	if (fclose(file) != 0 && err == 0)
+		err = errno;
+	if (err == 0 && rename(temp, path) < 0)
+		err = errno;
+	if (err != 0)
+		unlink(temp);
+	return -err;
+}
+
+static int save_topology(struct state *state)
+{
+	struct control *c = state->control;
+	char temp[PATH_MAX + 8];
+	json_t *root;
+	FILE *file = open_new(state->json_path, temp);
+	int ret;
+
+	if (file == NULL)
+		return -errno;
+	root = json_pack("{s:i, s:s, s:o, s:o, s:o}", "format", 1, "instance", c->config.instance,
+	        "nodes", nodes_json(&c->model), "ports", ports_json(&c->ports), "routes",
+	        routes_json(&c->routes));
+	errno = 0;
+	ret = finish_new(file, root != NULL && json_dumpf(root, file, JSON_COMPACT) == 0, temp,
+	        state->json_path);
+	json_decref(root);
+	return ret;
+}
+
+static bool write_links(const struct control *c, FILE *file)
+{
+	struct orrery_record batch[WRITE_BATCH];
+	uint64_t now = control_now_tsc();
+	size_t n = 0;
+
+	for (uint32_t id = 0; id < c->model.iface_ids.end; id++) {
+		const struct link *link = matrix_link(c->matrix, id);
+
+		if (link == NULL)
+			continue;
+		batch[n] = link->record;
+		batch[n++].delay_ns = (uint32_t)matrix_delay_now_ns(c->matrix, link, now);
+		if (n == WRITE_BATCH) {
+			if (fwrite(batch, sizeof(batch[0]), n, file) != n)
+				return false;
+			n = 0;
+		}
+	}
+	return fwrite(batch, sizeof(batch[0]), n, file) == n;
+}
+
+static int save_links(struct state *state)
+{
+	char temp[PATH_MAX + 8];
+	FILE *file = open_new(state->links_path, temp);
+
+	if (file == NULL)
+		return -errno;
+	errno = 0;
+	return finish_new(file, write_links(state->control, file), temp, state->links_path);
+}
+
+void state_save_now(struct state *state)
+{
+	uint64_t start = now_ms();
+	int ret = 0;
+
+	if (state == NULL)
+		return;
+	if (state->topology_dirty)
+		ret = save_topology(state);
+	if (ret == 0 && state->links_dirty)
+		ret = save_links(state);
+	state->cost_ms = now_ms() - start;
+	state->topology_dirty = false;
+	state->links_dirty = false;
+	if (ret < 0)
+		log_err("state: cannot save to '%s': %s", state->dir, strerror(-ret));
+}
+
+void state_forget(struct state *state)
+{
+	if (state == NULL)
+		return;
+	if (state->timer != NULL)
+		(void)event_del(state->timer);
+	state->topology_dirty = false;
+	state->links_dirty = false;
+	unlink(state->json_path);
+	unlink(state->links_path);
+	(void)rmdir(state->dir); // if nothing else is in it
+}
+
+const char *state_json_path(const struct state *state)
+{
+	return state != NULL ? state->json_path : NULL;
+}
+
+const char *state_links_path(const struct state *state)
+{
+	return state != NULL ? state->links_path : NULL;
+}
