@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// The timing wheel against a sorted list, over random arrivals, links and steps of time.
+#include <errno.h>
+#include <rte_mbuf.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "rng.h"
+#include "wheel.h"
+
+#define N_FRAMES 4000
+#define N_LINKS 37
+
+// What the model knows of a frame.
+struct entry {
+	struct rte_mbuf *m;
+	uint64_t arrival;
+	uint32_t link;
+	uint32_t seq; // of insertion
+	bool held;
+};
+
+struct model {
+	struct wheel wheel;
+	struct rte_mbuf *mbufs;
+	struct entry entries[N_FRAMES];
+	uint64_t last_arrival[N_LINKS]; // inserted
+	uint32_t last_seq[N_LINKS]; // come out
+	unsigned n_held;
+	struct rng rng;
+};
+
+static int setup(void **state)
+{
+	struct model *model = calloc(1, sizeof(*model));
+
+	if (model == NULL)
+		return -1;
+	model->mbufs = aligned_alloc(64, N_FRAMES * sizeof(*model->mbufs));
+	if (model->mbufs == NULL)
+		return -1;
+	memset(model->mbufs, 0, N_FRAMES * sizeof(*model->mbufs));
+	frame_dynfield_offset = offsetof(struct rte_mbuf, dynfield1) + 4; // aligned to 8
+	for (unsigned i = 0; i < N_FRAMES; i++)
+		model->entries[i].m = &model->mbufs[i];
+	*state = model;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct model *model = *state;
+
+	wheel_fini(&model->wheel);
+	free(model->mbufs);
+	free(model);
+	return 0;
+}
+
+// Inserts a free frame `ahead` of the time, not before its link's last one.
+static void insert(struct model *model, uint64_t now, uint64_t ahead, uint32_t seq)
+{
+	uint64_t link = rng_next(&model->rng) % N_LINKS, arrival = now + ahead;
+
+	if (arrival < model->last_arrival[link])
+		arrival = model->last_arrival[link];
+	if (!wheel_holds(&model->wheel, arrival))
+		return;
+	for (unsigned i = 0; i < N_FRAMES; i++) {
+		struct entry *entry = &model->entries[i];
+
+		if (entry->held)
+			continue;
+		*entry = (struct entry){entry->m, arrival, (uint32_t)link, seq, true};
+		frame_of(entry->m)->time_tsc = arrival;
+		frame_of(entry->m)->link_id = i;
+		model->last_arrival[link] = arrival;
+		model->n_held++;
+		wheel_insert(&model->wheel, entry->m);
+		return;
+	}
+}
+
+static uint64_t earliest(const struct model *model)
+{
+	uint64_t least = WHEEL_NEVER;
+
+	for (unsigned i = 0; i < N_FRAMES; i++) {
+		if (model->entries[i].held && model->entries[i].arrival < least)
+			least = model->entries[i].arrival;
+	}
+	return least;
+}
+
+// Takes out what is due: all of it, nothing else, slots in order and links in order.
+static void expire(struct model *model, uint64_t now, unsigned burst)
+{
+	uint64_t slot_before = 0;
+	unsigned n;
+
+	do {
+		struct rte_mbuf *pkts[64];
+
+		n = wheel_expire(&model->wheel, now, pkts, burst);
+		assert_true(n <= burst);
+		for (unsigned i = 0; i < n; i++) {
+			struct entry *entry = &model->entries[frame_of(pkts[i])->link_id];
+			uint64_t slot = entry->arrival >> model->wheel.slot_shift;
+
+			assert_ptr_equal(entry->m, pkts[i]);
+			assert_true(entry->held);
+			assert_true(entry->arrival <= now);
+			assert_true(slot >= slot_before);
+			assert_true(entry->seq > model->last_seq[entry->link]);
+			model->last_seq[entry->link] = entry->seq;
+			slot_before = slot;
+			entry->held = false;
+			model->n_held--;
+		}
+	} while (n == burst);
+	assert_true(earliest(model) > now);
+	assert_int_equal(model->wheel.n_frames, model->n_held);
+}
+
+static void check_next(const struct model *model)
+{
+	uint64_t next = wheel_next(&model->wheel), least = earliest(model);
+
+	assert_true(next <= least);
+	if (least == WHEEL_NEVER)
+		assert_true(next == WHEEL_NEVER);
+	else
+		assert_true(least - next < 1ull << model->wheel.slot_shift);
+}
+
+static void random_run(
+        struct model *model, uint64_t horizon, uint64_t slot, uint64_t max_step, uint64_t seed)
+{
+	uint64_t now = (seed << 40) + 12345;
+	uint32_t seq = 1;
+
+	rng_seed(&model->rng, seed, 0);
+	memset(model->last_arrival, 0, sizeof(model->last_arrival));
+	memset(model->last_seq, 0, sizeof(model->last_seq));
+	assert_int_equal(wheel_init(&model->wheel, horizon, slot, now), 0);
+	for (unsigned round = 0; round < 600; round++) {
+		unsigned n = (unsigned)(rng_next(&model->rng) % 40);
+
+		wheel_set_now(&model->wheel, now);
+		for (unsigned i = 0; i < n; i++) {
+			// Short, long, at once.
+			uint64_t range =
+			        (uint64_t[]){horizon, slot * 3, 1}[rng_next(&model->rng) % 3];
+
+			insert(model, now, rng_next(&model->rng) % range, seq++);
+		}
+		check_next(model);
+		now += rng_next(&model->rng) % max_step;
+		expire(model, now, 1 + (unsigned)(rng_next(&model->rng) % 64));
+		check_next(model);
+	}
+	expire(model, now + horizon + 4 * slot, 64);
+	assert_int_equal(model->n_held, 0);
+	wheel_fini(&model->wheel);
+}
+
+static void test_random(void **state)
+{
+	struct model *model = *state;
+
+	random_run(model, 1 << 20, 1 << 10, 5000, 1); // several slots a step
+	random_run(model, 1 << 20, 1 << 10, 300, 2); // several steps a slot
+	random_run(model, 1 << 20, 1 << 10, 1 << 19, 3); // long pauses
+	random_run(model, 100000, 1, 1000, 4); // a slot a cycle
+	random_run(model, 1 << 30, 1 << 8, 1 << 22, 5); // four levels of bitmaps
+	// No slot to spare: what is inserted last lies right behind the hand.
+	random_run(model, (1 << 16) - (2 << 10), 1 << 10, 3000, 7);
+	random_run(model, (1 << 20) - (2 << 8), 1 << 8, 3000, 8);
+	random_run(model, (1 << 20) - (2 << 8), 1 << 8, 1 << 18, 9);
+	random_run(model, 1000, 100000, 400, 6); // all in one slot
+}
+
+// The hand may be away for several turns.
+static void test_long_absence(void **state)
+{
+	struct model *model = *state;
+
+	rng_seed(&model->rng, 9, 0);
+	assert_int_equal(wheel_init(&model->wheel, 1 << 16, 1 << 8, 0), 0);
+	for (uint32_t i = 1; i <= 100; i++)
+		insert(model, 0, rng_next(&model->rng) % (1 << 16), i);
+	expire(model, 50ull << 16, 7);
+	assert_int_equal(model->n_held, 0);
+	insert(model, 50ull << 16, 1000, 101);
+	assert_int_equal(model->n_held, 1);
+	expire(model, (50ull << 16) + 1000, 7);
+	assert_int_equal(model->n_held, 0);
+}
+
+static void test_horizon(void **state)
+{
+	struct model *model = *state;
+	const uint64_t now = 123456789;
+
+	assert_int_equal(wheel_init(&model->wheel, 1 << 16, 1 << 8, 0), 0);
+	wheel_set_now(&model->wheel, now);
+	assert_true(wheel_holds(&model->wheel, now));
+	assert_true(wheel_holds(&model->wheel, now + (1 << 16)));
+	assert_false(wheel_holds(&model->wheel, now + (1 << 17) + (1 << 8)));
+	assert_true(wheel_holds(&model->wheel, now - 1000)); // at once
+	assert_int_equal(wheel_next(&model->wheel), WHEEL_NEVER);
+	wheel_fini(&model->wheel);
+	assert_int_equal(wheel_init(&model->wheel, 1ull << 62, 1, 0), -EINVAL);
+}
+
+static void test_drain(void **state)
+{
+	struct model *model = *state;
+	struct rte_mbuf *pkts[64];
+	unsigned n, total = 0;
+
+	rng_seed(&model->rng, 11, 0);
+	assert_int_equal(wheel_init(&model->wheel, 1 << 20, 1 << 10, 0), 0);
+	for (uint32_t i = 1; i <= 1000; i++)
+		insert(model, 0, rng_next(&model->rng) % (1 << 20), i);
+	while ((n = wheel_drain(&model->wheel, pkts, 64)) != 0)
+		total += n;
+	assert_int_equal(total, 1000);
+	assert_int_equal(model->wheel.n_frames, 0);
+	assert_int_equal(wheel_next(&model->wheel), WHEEL_NEVER);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup_teardown(test_random, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_long_absence, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_horizon, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
