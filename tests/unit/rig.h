@@ -30,6 +30,8 @@ struct rig {
 	struct dp_iface ifaces[RIG_IFACES];
 	struct dp_node nodes[RIG_IFACES];
 	struct dp_target targets[RIG_IFACES];
+	const struct fib6 *fib; // borrowed; NULL unless there are routers
+	const struct dp_nexthops *nexthops;
 };
 
 // EAL without privileges, once a program. Returns 0, or exits with a message.
