@@ -3,21 +3,25 @@
 #include "icmp_state.h"
 
 #include <stddef.h>
-#include <stdlib.h>
-#include <sys/mman.h>
+
+#include "region.h"
 
 struct icmp_state {
 	uint64_t interval_tsc; // of one token
 	uint64_t depth_tsc; // of a bucket, less one token
 	uint32_t n_nodes;
-	uint64_t *full_at_tsc; // [n_nodes]
+	uint64_t full_at_tsc[]; // [n_nodes]
 };
+
+static size_t state_size(uint32_t n_nodes)
+{
+	return sizeof(struct icmp_state) + n_nodes * sizeof(uint64_t);
+}
 
 struct icmp_state *icmp_state_create(uint32_t max_nodes, uint32_t rate_pps, uint64_t tsc_hz)
 {
-	struct icmp_state *state = calloc(1, sizeof(*state));
+	struct icmp_state *state = region_map(state_size(max_nodes));
 	uint32_t burst;
-	void *map;
 
 	if (state == NULL)
 		return NULL;
@@ -26,23 +30,14 @@ struct icmp_state *icmp_state_create(uint32_t max_nodes, uint32_t rate_pps, uint
 	burst = rate_pps / 2 > ICMP_BURST_MIN ? rate_pps / 2 : ICMP_BURST_MIN;
 	state->interval_tsc = tsc_hz / rate_pps;
 	state->depth_tsc = state->interval_tsc * (burst - 1);
-	state->n_nodes = max_nodes > 0 ? max_nodes : 1;
-	map = mmap(NULL, state->n_nodes * sizeof(uint64_t), PROT_READ | PROT_WRITE,
-	        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (map == MAP_FAILED) {
-		free(state);
-		return NULL;
-	}
-	state->full_at_tsc = map;
+	state->n_nodes = max_nodes;
 	return state;
 }
 
 void icmp_state_destroy(struct icmp_state *state)
 {
-	if (state == NULL)
-		return;
-	munmap(state->full_at_tsc, state->n_nodes * sizeof(uint64_t));
-	free(state);
+	if (state != NULL)
+		region_unmap(state, state_size(state->n_nodes));
 }
 
 bool icmp_state_take(struct icmp_state *state, uint32_t node_id, uint64_t now_tsc)
