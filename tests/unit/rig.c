@@ -6,6 +6,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_mbuf.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,13 +20,21 @@
 
 void rig_eal(void)
 {
-	static char program[] = "test", no_huge[] = "--no-huge", no_pci[] = "--no-pci",
-	            no_files[] = "--no-shconf", memory[] = "-m", memory_mb[] = "64",
-	            lcores[] = "-l", lcore[] = "0", no_telemetry[] = "--no-telemetry",
-	            level[] = "--log-level=lib.eal:error";
-	char *argv[] = {program, no_huge, no_pci, no_files, memory, memory_mb, lcores, lcore,
+	// Three lcores on the first CPU that the test may use.
+	static char cpus[64], program[] = "test", no_huge[] = "--no-huge", no_pci[] = "--no-pci",
+	                      no_files[] = "--no-shconf", memory[] = "-m", memory_mb[] = "64",
+	                      lcores[] = "--lcores", no_telemetry[] = "--no-telemetry",
+	                      level[] = "--log-level=lib.eal:error";
+	char *argv[] = {program, no_huge, no_pci, no_files, memory, memory_mb, lcores, cpus,
 	        no_telemetry, level, NULL};
+	cpu_set_t allowed;
+	int cpu = 0;
 
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) {
+		while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &allowed))
+			cpu++;
+	}
+	snprintf(cpus, sizeof(cpus), "0@%d,1@%d,2@%d", cpu, cpu, cpu);
 	if (rte_eal_init((int)(sizeof(argv) / sizeof(argv[0])) - 1, argv) < 0) {
 		fprintf(stderr, "EAL did not start: %s\n", rte_strerror(rte_errno));
 		exit(1);
@@ -154,8 +163,6 @@ void rig_publish(struct rig *rig)
 	        .ifaces = rig->ifaces,
 	        .nodes = rig->nodes,
 	        .targets = rig->targets,
-	        .fib = rig->fib,
-	        .nexthops = rig->nexthops,
 	};
 	datapath_publish(rig->dp, view);
 }

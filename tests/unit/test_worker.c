@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// Workers as threads: they sleep when nothing is to be done, wake for a frame, for a departure, for
+// each other and for control, and stop.
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "rig.h"
+
+#define PATIENCE_S 20
+
+static void pause_ms(long ms)
+{
+	struct timespec time = {.tv_nsec = ms * 1000000};
+
+	nanosleep(&time, NULL);
+}
+
+static struct worker_stats stats_of(struct rig *rig, uint16_t worker)
+{
+	struct worker_stats stats;
+
+	datapath_worker_stats(rig->dp, worker, &stats);
+	return stats;
+}
+
+// Waits until the worker has slept more than `n` times.
+static void wait_asleep(struct rig *rig, uint16_t worker, uint64_t n)
+{
+	for (unsigned i = 0; i < PATIENCE_S * 1000 && stats_of(rig, worker).sleeps <= n; i++)
+		pause_ms(1);
+	assert_true(stats_of(rig, worker).sleeps > n);
+}
+
+static unsigned wait_frames(struct rig *rig, uint32_t port, unsigned n)
+{
+	unsigned n_come = 0;
+
+	for (unsigned i = 0; i < PATIENCE_S * 1000 && n_come < n; i++) {
+		n_come += rig_count(rig, port);
+		pause_ms(1);
+	}
+	return n_come;
+}
+
+static void open_threads(struct rig *rig, uint16_t n_workers, enum poll_mode poll)
+{
+	struct datapath_config config = rig_config(n_workers);
+	static const unsigned lcores[] = {1, 2};
+
+	config.lcores = lcores;
+	config.poll = poll;
+	rig_open(rig, n_workers, 2, &config);
+	for (uint16_t i = 0; i < n_workers; i++)
+		datapath_del_queue(rig->dp, mem_ops.worker_queue(rig->driver, i));
+	assert_int_equal(mem_enable_notify(rig->driver), 0);
+	assert_int_equal(datapath_start(rig->dp, NULL), 0);
+	for (uint16_t i = 0; i < n_workers; i++)
+		assert_int_equal(
+		        datapath_add_queue(rig->dp, mem_ops.worker_queue(rig->driver, i)), 0);
+}
+
+static void close_threads(struct rig *rig)
+{
+	datapath_stop(rig->dp);
+	rig_close(rig);
+}
+
+static void test_sleep_and_wake(void **state)
+{
+	struct rig rig;
+	struct worker_stats before, after;
+
+	open_threads(&rig, 1, POLL_ADAPTIVE);
+	rig_link(&rig, 0, 1)->delay_tsc = datapath_tsc_hz(rig.dp) / 50;
+	rig_publish(&rig);
+	wait_asleep(&rig, 0, 0);
+	// Nothing wakes it: no loop is made.
+	before = stats_of(&rig, 0);
+	pause_ms(50);
+	after = stats_of(&rig, 0);
+	assert_int_equal(after.loops, before.loops);
+	assert_int_equal(after.hot_queues, 0);
+	// A frame does, then it sleeps again until the departure, and again.
+	rig_send(&rig, 0, 5, 64, 0);
+	assert_int_equal(wait_frames(&rig, 1, 5), 5);
+	wait_asleep(&rig, 0, before.sleeps + 1);
+	assert_int_equal(stats_of(&rig, 0).went_hot, 1);
+	close_threads(&rig);
+}
+
+// Control is served while the worker sleeps: publication does not wait for it, commands wake it.
+static void test_control_meanwhile(void **state)
+{
+	struct rig rig;
+	struct port_queue *queue;
+
+	open_threads(&rig, 1, POLL_ADAPTIVE);
+	queue = mem_ops.worker_queue(rig.driver, 0);
+	for (unsigned i = 0; i < 20; i++) {
+		wait_asleep(&rig, 0, 0);
+		rig_publish(&rig);
+		datapath_synchronize(rig.dp);
+		datapath_del_queue(rig.dp, queue);
+		assert_int_equal(datapath_add_queue(rig.dp, queue), 0);
+	}
+	rig_link(&rig, 0, 1);
+	rig_send(&rig, 0, 5, 64, 0);
+	assert_int_equal(wait_frames(&rig, 1, 5), 5);
+	datapath_stop(rig.dp);
+	assert_int_equal(datapath_start(rig.dp, NULL), 0); // and again
+	rig_send(&rig, 0, 5, 64, 0);
+	assert_int_equal(wait_frames(&rig, 1, 5), 5);
+	close_threads(&rig);
+}
+
+// A frame for a link of a worker that sleeps.
+static void test_kick(void **state)
+{
+	struct rig rig;
+
+	open_threads(&rig, 2, POLL_ADAPTIVE);
+	rig_link(&rig, 0, 1);
+	rig_publish(&rig);
+	wait_asleep(&rig, 0, 0);
+	wait_asleep(&rig, 1, 0);
+	rig_send(&rig, 0, 5, 64, 0);
+	assert_int_equal(wait_frames(&rig, 1, 5), 5);
+	assert_true(stats_of(&rig, 0).ring_kicks >= 1);
+	close_threads(&rig);
+}
+
+static void test_busy(void **state)
+{
+	struct rig rig;
+	uint64_t loops;
+
+	open_threads(&rig, 1, POLL_BUSY);
+	rig_link(&rig, 0, 1);
+	rig_send(&rig, 0, 5, 64, 0);
+	assert_int_equal(wait_frames(&rig, 1, 5), 5);
+	loops = stats_of(&rig, 0).loops;
+	pause_ms(20);
+	assert_true(stats_of(&rig, 0).loops > loops);
+	assert_int_equal(stats_of(&rig, 0).sleeps, 0);
+	assert_int_equal(stats_of(&rig, 0).hot_queues, 1);
+	close_threads(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_sleep_and_wake),
+	        cmocka_unit_test(test_control_meanwhile),
+	        cmocka_unit_test(test_kick),
+	        cmocka_unit_test(test_busy),
+	};
+
+	rig_eal();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
