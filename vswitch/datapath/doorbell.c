@@ -40,10 +40,18 @@ void doorbell_clear(struct doorbell *bell)
 		return;
 }
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define DOORBELL_WITHOUT_FENCE
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define DOORBELL_WITHOUT_FENCE
+#endif
+
 // Not a read-modify-write of `asleep`: that would take its line away from the other ringers.
 static inline bool is_asleep(struct doorbell *bell)
 {
-#if defined(__SANITIZE_THREAD__)
+#ifdef DOORBELL_WITHOUT_FENCE
 	// The thread sanitizer does not model fences; this orders the same.
 	bool expected = true;
 
