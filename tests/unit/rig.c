@@ -163,6 +163,8 @@ void rig_publish(struct rig *rig)
 	        .ifaces = rig->ifaces,
 	        .nodes = rig->nodes,
 	        .targets = rig->targets,
+	        .fib = rig->fib,
+	        .nexthops = rig->nexthops,
 	};
 	datapath_publish(rig->dp, view);
 }
