@@ -99,9 +99,7 @@ static const struct port_ops *find_driver(const char *name)
 #ifdef ORRERY_HAVE_AF_XDP
 	        &af_xdp_ops,
 #endif
-#ifdef ORRERY_HAVE_ETHDEV
 	        &ethdev_ops,
-#endif
 	        NULL,
 	};
 

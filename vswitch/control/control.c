@@ -17,6 +17,8 @@
 #include "server.h"
 #include "state.h"
 
+#define POOL_RESERVE_MAX 2048 // a worker's, as datapath.c
+
 uint64_t control_now_tsc(void)
 {
 	return rte_rdtsc();
@@ -55,6 +57,12 @@ int control_commit_matrix(struct control *c, struct matrix_result *ret_result, u
 	return 0;
 }
 
+// The data path keeps some buffers for frames that are not in flight: those being received or sent.
+static uint64_t usable_frames(uint32_t frames)
+{
+	return frames - (frames / 8 < POOL_RESERVE_MAX ? frames / 8 : POOL_RESERVE_MAX);
+}
+
 static int create_tables(struct control *c, struct fault *fault)
 {
 	const struct control_config *config = &c->config;
@@ -68,7 +76,7 @@ static int create_tables(struct control *c, struct fault *fault)
 	        .max_ifaces = config->max_ifaces,
 	        .tsc_hz = datapath_tsc_hz(c->dp),
 	        .horizon_ns = config->horizon_ns,
-	        .pool_frames = (uint64_t)config->pool_frames * datapath_n_workers(c->dp),
+	        .pool_frames = usable_frames(config->pool_frames) * datapath_n_workers(c->dp),
 	        .assumed_frame_bytes = config->assumed_frame_bytes,
 	        .seed = config->seed,
 	};

@@ -2,7 +2,7 @@
 // The link matrix: the desired state of every link, changed an epoch at a time, all or nothing.
 //
 //	matrix_begin -> matrix_stage (for each record) -> matrix_check -> matrix_apply ->
-//publisher_commit
+// publisher_commit
 //
 // Staging merges partial records onto what is there without touching it; the check sees the result
 // as a whole (does it fit the wheel and the frame pool?); only then is anything changed. Work is by

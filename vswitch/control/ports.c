@@ -36,18 +36,17 @@ static int open_driver(struct control *c, const struct port_ops *ops, struct fau
 {
 	struct port_table *t = &c->ports;
 	uint16_t n_workers = datapath_n_workers(c->dp);
-	struct rte_mempool *pools[DP_WORKERS_MAX];
 	struct port_driver *driver;
 	struct port_driver_config config = {
 	        .instance = c->config.instance,
 	        .n_workers = n_workers,
-	        .pools = pools,
+	        .pools = t->pools,
 	        .max_ports = c->config.max_ports,
 	};
 	int ret;
 
 	for (uint16_t i = 0; i < n_workers; i++)
-		pools[i] = datapath_pool(c->dp, i);
+		t->pools[i] = datapath_pool(c->dp, i);
 	ret = ops->open(&config, &driver, fault);
 	if (ret < 0)
 		return ret;

@@ -2,7 +2,7 @@
 // Ports: their life between the driver, the data path and the interface they are plugged into.
 //	add:  id and worker -> driver create -> data path's port table -> the interface names it
 //	del:  the interface names none -> grace period, one for the batch -> driver destroy -> id
-//free
+// free
 // Thread: control.
 #pragma once
 
@@ -17,6 +17,7 @@
 #include "port_ops.h"
 
 struct control;
+struct rte_mempool;
 
 struct switch_port {
 	struct port port;
@@ -32,6 +33,7 @@ struct switch_port {
 struct port_table {
 	struct switch_port **ports; // [max_ports], by id
 	struct ids ids;
+	struct rte_mempool *pools[DP_WORKERS_MAX]; // drivers keep the array
 	size_t n_drivers;
 	struct {
 		const struct port_ops *ops;

@@ -145,7 +145,7 @@ static const json_t *index_ports(const json_t *root, const char *backend, json_t
 	return by_ref;
 }
 
-// A driver whose ports do not outlive the process makes them again.
+// A device's port does not outlive the process: it is made again.
 static void make_again(struct control *c, const json_t *saved)
 {
 	json_t *params = json_pack("{s:s, s:s, s:s, s:i, s:s}", "interface",
@@ -187,7 +187,7 @@ static int restore_driver(struct control *c, size_t driver, const json_t *root, 
 	}
 	if (ret == 0) {
 		json_object_foreach (by_ref, ref, saved) {
-			if (ops->scan == NULL)
+			if (json_object_get(saved, "devargs") != NULL)
 				make_again(c, saved);
 			else
 				log_notice("port '%s': dropped, its interface is gone", ref);
