@@ -20,7 +20,7 @@ void cni_log_open(struct cni_log *log, const char *path)
 	log->fd =
 	        open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
 	if (log->fd < 0)
-		log_warning("logFile '%s': %s", path, strerror(errno));
+		cni_log(log, LOG_LEVEL_WARNING, "logFile '%s': %s", path, strerror(errno));
 }
 
 void cni_log_fini(struct cni_log *log)
@@ -54,8 +54,9 @@ void cni_log(const struct cni_log *log, enum log_level level, const char *fmt, .
 	va_start(ap, fmt);
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
-	if (level <= LOG_LEVEL_WARNING)
-		log_at(level, "%s", message);
+	// a runtime may show this to its user, who must see whose words they are
+	if (level <= LOG_LEVEL_WARNING && level <= log_level())
+		fprintf(stderr, "orrery-cni: %s\n", message);
 	if (log->fd >= 0)
 		write_file(log, level, message);
 }
