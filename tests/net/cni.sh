@@ -7,6 +7,7 @@
 cni_network=net-$instance
 cni_conf_json={}
 declare -A cni_prev=()   # POD/IFNAME: result of ADD
+orrery_cni=$ORRERY_BUILD/cni-shim/orrery-cni
 cni_path=$work:/usr/lib/cni
 
 cni_conf() {
@@ -16,18 +17,19 @@ cni_conf() {
 
 cni() {
     local verb=$1 name=$2 ifname=$3 ns=${4-$(netns_path "$2")} conf=$cni_conf_json prev status
+    local out=$work/cni.out.$BASHPID
     prev=${cni_prev[$name/$ifname]-}
     if [[ $prev && $verb != ADD ]]; then
         conf=$(jq -c --argjson prev "$prev" '. + {prevResult: $prev}' <<<"$conf")
     fi
     if env -i CNI_COMMAND="$verb" CNI_CONTAINERID="id-$name" CNI_NETNS="$ns" CNI_IFNAME="$ifname" \
         CNI_PATH="$cni_path" CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAME=$name" \
-        orrery-cni <<<"$conf" >"$work/cni.out.$BASHPID" 2>>"$work/cni.err"; then
+        "$orrery_cni" <<<"$conf" >"$out" 2>>"$work/cni.err"; then
         status=0
     else
-        status=$(jq -r .code "$work/cni.out.$BASHPID")
+        status=$(jq -r .code "$out")
     fi
-    cat "$work/cni.out.$BASHPID"
+    cat "$out"
     return "$status"
 }
 

@@ -89,7 +89,7 @@ ok "DEL of it" code 0 DEL a eth0
 # --- two containers, one name --------------------------------------------------------------------
 other() { # as container id-x, but of pod b's name
     env -i CNI_COMMAND=ADD CNI_CONTAINERID=id-x CNI_NETNS="$(netns_path a)" CNI_IFNAME=eth0 \
-        CNI_PATH="$cni_path" CNI_ARGS="K8S_POD_NAME=b" orrery-cni <<<"$cni_conf_json"
+        CNI_PATH="$cni_path" CNI_ARGS="K8S_POD_NAME=b" "$orrery_cni" <<<"$cni_conf_json"
 }
 refused "another container on b/eth0" other
 ok "b/eth0 stays" code 0 CHECK b eth0
