@@ -284,7 +284,9 @@ int handle_port_del(const struct request *request, json_t **ret_result, struct f
 	if (ref != NULL) {
 		if (model_ref_find(&c->model, ref, "interface", &iface, NULL) == 0 &&
 		        iface->port != NULL) {
-			ports_del(c, &iface->port, 1, /* keep */ false);
+			struct switch_port *port = iface->port; // unplugging clears the interface's
+
+			ports_del(c, &port, 1, /* keep */ false);
 			n = 1;
 		}
 	} else {
