@@ -32,7 +32,7 @@ for version in 0.3.0 0.3.1 0.4.0 1.0.0 1.1.0; do
         ok "$version $chained: ADD answers in its version" equal "$(jq -r .cniVersion <<<"$result")" $version
         ok "  with the interface" equal "$(jq -r ".interfaces[$at] | .name, .sandbox" <<<"$result" | xargs)" \
             "eth0 $(netns_path a)"
-        mac=$(in_pod a cat /sys/class/net/eth0/address 2>/dev/null || in_pod a ip -j link show eth0 | jq -r '.[0].address')
+        mac=$(in_pod a ip -j link show eth0 | jq -r '.[0].address')
         ok "  its MAC address" equal "$(jq -r ".interfaces[$at].mac" <<<"$result")" "$mac"
         address=$(jq -r ".ips[$at].address" <<<"$result")
         ok "  and address $address" contains "$(in_pod a ip -6 addr show dev eth0)" "inet6 $address"
