@@ -20,10 +20,11 @@ enum cli_exit cli_fail(struct cli *cli, const struct fault *fault)
 		return CLI_FAILED;
 	}
 	fprintf(cli->err, "orrery: %s", fault->message);
-	// "params.delay_ns" says more than most sentences, unless the sentence names it
-	if (fault->field[0] != '\0' && strncmp(fault->field, "params.", 7) == 0 &&
-	        strstr(fault->message, fault->field + 7) == NULL)
-		fprintf(cli->err, " (%s)", fault->field + 7);
+	// which of many records was at fault, if the sentence does not say it
+	const char *record = strstr(fault->field, "records[");
+
+	if (record != NULL && strstr(fault->message, record) == NULL)
+		fprintf(cli->err, " (%s)", record);
 	fputc('\n', cli->err);
 	return CLI_FAILED;
 }

@@ -200,7 +200,8 @@ static enum cli_exit store(struct cli *cli, const struct parameter *parameter, c
 {
 	json_t *there = json_object_get(params, param);
 
-	if ((parameter->flags & PARAMETER_REPEATED) != 0) {
+	// a queue's two sizes are two parameters
+	if ((parameter->flags & PARAMETER_REPEATED) != 0 && parameter->kind != VALUE_QUEUE) {
 		if (there == NULL) {
 			there = json_array();
 			json_object_set_new(params, param, there);
