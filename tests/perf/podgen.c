@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 // podgen: load and sink for a pod's interface, for rates at which a socket per frame is too slow.
 //	podgen xdp IFNAME DST_MAC SECONDS [SIZE]   frames made in the kernel (BPF_PROG_RUN live
-//frames) 	podgen skb IFNAME DST_MAC SECONDS [SIZE]   AF_PACKET with sendmmsg: what an ordinary
-//sender costs 	podgen sink IFNAME SECONDS                 counts frames at ingress, drops them; a
-//line a second
+// frames) 	podgen skb IFNAME DST_MAC SECONDS [SIZE]   AF_PACKET with sendmmsg: what an ordinary
+// sender costs 	podgen sink IFNAME SECONDS                 counts frames at ingress, drops
+// them; a line a second
 // Run inside the pod's network namespace. Prints Mpps. Frames: IPv6/UDP fd01::2 -> fd02::2.
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,6 +28,7 @@
 #define FRAME_MIN 62
 #define FRAME_MAX 1514
 #define BATCH 64
+#define CPUS_MAX 1024
 
 static double now_s(void)
 {
@@ -130,12 +131,12 @@ static int send_skb(const char *ifname, uint8_t *frame, size_t size, double seco
 
 static void read_received(struct podgen_bpf *skel, uint64_t ret_sums[2])
 {
+	static uint64_t values[CPUS_MAX];
 	int n_cpus = libbpf_num_possible_cpus();
-	uint64_t values[n_cpus > 0 ? 256 : 1];
 
 	for (uint32_t key = 0; key < 2; key++) {
 		ret_sums[key] = 0;
-		if (n_cpus > 256 ||
+		if (n_cpus > CPUS_MAX ||
 		        bpf_map_lookup_elem(bpf_map__fd(skel->maps.received), &key, values) != 0)
 			continue;
 		for (int i = 0; i < n_cpus; i++)
