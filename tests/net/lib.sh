@@ -168,8 +168,8 @@ port() {
     local ref=$1 address=$2 more=${3:-{\}} pod_name
     pod_name=$(jq -r --arg d "${ref%%/*}" '.pod // $d' <<<"$more")
     rpc port.add "$(jq -cn --arg ref "$ref" --arg ns "$(netns_path "$pod_name")" --arg a "$address" \
-        --arg if "${ref##*/}" --argjson more "$more" \
-        '{interface: $ref, backend: "af_xdp", node_kind: "pod", netns: $ns, ifname: $if,
+        --arg ifname "${ref##*/}" --argjson more "$more" \
+        '{interface: $ref, backend: "af_xdp", node_kind: "pod", netns: $ns, ifname: $ifname,
           addresses: [$a]} + ($more | del(.pod))')" >/dev/null
 }
 
