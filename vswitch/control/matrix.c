@@ -250,11 +250,17 @@ static uint64_t longest_hold_ns(const struct orrery_record *r, uint64_t *ret_que
 	return r->delay_ns + growth + (uint64_t)r->jitter_ns * MATRIX_JITTER_SIGMAS + queue_ns;
 }
 
-// Frames that the link can hold at its rate, of the size assumed. A link without rate counts
-// nothing: the pool itself limits it (drop reason wheel_full).
-static uint64_t frames_held(const struct matrix *m, const struct orrery_record *r, uint64_t hold_ns)
+// Frames that the link holds at its rate, of the size assumed: what is in flight, and the queue if
+// one was asked for. A queue of the default length reserves nothing, or ten thousand idle links of
+// 10 Gbit/s could not be had; it and a link without rate take what the pool has left (drop reason
+// wheel_full).
+static uint64_t frames_held(
+        const struct matrix *m, const struct orrery_record *r, uint64_t hold_ns, uint64_t queue_ns)
 {
 	uint64_t bytes;
+
+	if (r->queue_bytes == 0)
+		hold_ns -= queue_ns;
 
 	if ((r->flags & ORRERY_LINK_UP) == 0 || r->to == ORRERY_IFACE_NONE || r->rate_kbps == 0)
 		return 0;
@@ -269,7 +275,7 @@ static int check_horizon(const struct matrix *m, struct staged *s, struct fault 
 	char ref[IFACE_REF_SIZE], hold[UNITS_TEXT_SIZE], delay[UNITS_TEXT_SIZE];
 	char queue[UNITS_TEXT_SIZE], horizon[UNITS_TEXT_SIZE];
 
-	s->frames = frames_held(m, r, hold_ns);
+	s->frames = frames_held(m, r, hold_ns, queue_ns);
 	if (hold_ns <= m->config.horizon_ns)
 		return 0;
 	return fault_set(fault, -ERANGE, queue_ns > r->delay_ns ? "queue_bytes" : "delay_ns",
@@ -322,7 +328,7 @@ static int check_pool(const struct matrix *m, uint64_t frames, struct fault *fau
 		return 0;
 	return fault_set(fault, -ENOSPC, "rate_bps",
 	        "the matrix needs %" PRIu64
-	        " frames in flight (rate x delay and queues, frames of %u "
+	        " frames in flight (rate x delay and the queues asked for, frames of %u "
 	        "bytes), the pools hold %" PRIu64 ": raise pool.frames, or lower rates or queues",
 	        frames, m->config.assumed_frame_bytes, m->config.pool_frames);
 }
