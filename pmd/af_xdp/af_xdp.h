@@ -13,7 +13,8 @@
 //	 |     trunkW --+-- peerW     |       |                     port ID --|-- eth0 of a pod
 //	 +----------------------------+       +-------------------------------+
 //	 in:    socket <- socket_in <---------- devmap <---------- host_in <--  sent by the pod
-//(XDP) 	 out:   socket -> hub_out -> shardK ======> shard_out ==============>   into the pod     (TC)
+//(XDP) 	 out:   socket -> hub_out -> shardK ======> shard_out ==============>   into the pod
+//(TC)
 //
 // In (pod to switch): host_in, XDP on the host end, writes the port's id before the frame
 // (metadata) and redirects it to the trunk of the port's worker; socket_in hands it to the socket.

@@ -127,7 +127,7 @@ int hub_out(struct __sk_buff *skb)
 	__u32 id = (__u16)skb->vlan_tci;
 	struct af_xdp_port_entry *port;
 
-	if (!skb->vlan_present || skb->vlan_proto != bpf_htons(ETH_P_8021AD)) {
+	if (!skb->vlan_present) {
 		count(AF_XDP_OUT_UNTAGGED);
 		return TC_ACT_SHOT;
 	}
@@ -145,6 +145,16 @@ int hub_out(struct __sk_buff *skb)
 	return bpf_redirect_peer(AF_XDP_SHARD_IFINDEX + (id >> AF_XDP_SHARD_BITS), 0);
 }
 
+// A frame too short for the kernel to take its tag out was padded: back to its length.
+static __always_inline int trim(struct __sk_buff *skb)
+{
+	__u8 len;
+
+	if (bpf_skb_load_bytes(skb, AF_XDP_SHORT_SIZE - 1, &len, sizeof(len)))
+		return -1;
+	return bpf_skb_change_tail(skb, len, 0);
+}
+
 // A shard's end of the pair from the hub: removes the tag and puts the frame straight into the
 // pod's device. That skips the device's own view of the destination MAC, so it is taken here: the
 // pod's MAC is "to this host", a group address was marked when the frame left the trunk, and any
@@ -158,6 +168,7 @@ int shard_out(struct __sk_buff *skb)
 	__u32 id = (__u16)skb->vlan_tci;
 	struct af_xdp_port_entry *port = bpf_map_lookup_elem(&ports, &id);
 	__u8 group, differ = 0;
+	int is_short;
 
 	if (!skb->vlan_present || !port || data + sizeof(*eth) > (void *)(long)skb->data_end) {
 		count(AF_XDP_OUT_BAD_FRAME);
@@ -166,7 +177,8 @@ int shard_out(struct __sk_buff *skb)
 	group = eth->h_dest[0] & 1;
 	for (int i = 0; i < ETH_ALEN; i++)
 		differ |= eth->h_dest[i] ^ port->mac[i];
-	if (bpf_skb_vlan_pop(skb)) {
+	is_short = skb->vlan_proto == bpf_htons(AF_XDP_TAG_SHORT);
+	if (bpf_skb_vlan_pop(skb) || (is_short && trim(skb))) {
 		count(AF_XDP_OUT_BAD_FRAME);
 		count_port_out(id);
 		return TC_ACT_SHOT;

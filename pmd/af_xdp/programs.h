@@ -26,6 +26,13 @@ struct af_xdp_meta {
 	__u32 port_id;
 };
 
+// Way out: the tag is an 802.1ad one. The kernel does not take a tag out of a frame with less than
+// two bytes behind its type field: such a frame comes with an 802.1Q tag, padded to
+// AF_XDP_SHORT_SIZE, the last byte its true length.
+#define AF_XDP_TAG_PROTO 0x88a8
+#define AF_XDP_TAG_SHORT 0x8100
+#define AF_XDP_SHORT_SIZE 16
+
 enum af_xdp_port_flag {
 	AF_XDP_PORT_VALID = 1 << 0,
 	AF_XDP_PORT_CARRIER = 1 << 1, // the host end is up

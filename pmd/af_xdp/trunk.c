@@ -328,46 +328,61 @@ static bool room_for_one(struct trunk *trunk)
 	return trunk->n_tx_free > 0;
 }
 
-// The frame with the port's tag after its addresses.
-static void copy_tagged(uint8_t *chunk, const struct rte_mbuf *m, uint32_t port_id)
+// The frame in one piece behind the room for the tag, then its addresses move to the front.
+static void copy_segments(uint8_t *chunk, const struct rte_mbuf *m)
 {
-	const uint8_t tag[TAG_SIZE] = {
-	        ETH_P_8021AD >> 8, ETH_P_8021AD & 0xff, (uint8_t)(port_id >> 8), (uint8_t)port_id};
+	uint8_t addresses[TAG_OFFSET];
+	uint8_t *at = chunk + TAG_SIZE;
+
+	for (; m != NULL; m = m->next) {
+		rte_memcpy(at, rte_pktmbuf_mtod(m, const void *), m->data_len);
+		at += m->data_len;
+	}
+	memcpy(addresses, chunk + TAG_SIZE, TAG_OFFSET);
+	memcpy(chunk, addresses, TAG_OFFSET);
+}
+
+// Copies the frame with the port's tag behind its addresses. Returns the length.
+static uint32_t copy_tagged(uint8_t *chunk, const struct rte_mbuf *m, uint32_t port_id)
+{
+	uint16_t proto = AF_XDP_TAG_PROTO;
+	uint32_t len = m->pkt_len;
 	const uint8_t *frame;
 
-	if (m->nb_segs == 1) {
+	if (m->nb_segs == 1) { // with its addresses: ETH_HLEN was checked
 		frame = rte_pktmbuf_mtod(m, const uint8_t *);
 		memcpy(chunk, frame, TAG_OFFSET);
 		rte_memcpy(chunk + TAG_OFFSET + TAG_SIZE, frame + TAG_OFFSET,
 		        m->data_len - TAG_OFFSET);
 	} else {
-		uint8_t addresses[TAG_OFFSET];
-		uint8_t *at = chunk + TAG_SIZE;
-
-		// in one piece behind the room for the tag, then the addresses move to the front
-		for (; m != NULL; m = m->next) {
-			rte_memcpy(at, rte_pktmbuf_mtod(m, const void *), m->data_len);
-			at += m->data_len;
-		}
-		memcpy(addresses, chunk + TAG_SIZE, TAG_OFFSET);
-		memcpy(chunk, addresses, TAG_OFFSET);
+		copy_segments(chunk, m);
 	}
-	memcpy(chunk + TAG_OFFSET, tag, TAG_SIZE);
+	if (len < AF_XDP_SHORT_SIZE) {
+		proto = AF_XDP_TAG_SHORT;
+		memset(chunk + TAG_SIZE + len, 0, AF_XDP_SHORT_SIZE - len);
+		chunk[TAG_SIZE + AF_XDP_SHORT_SIZE - 1] = (uint8_t)len;
+		len = AF_XDP_SHORT_SIZE;
+	}
+	chunk[TAG_OFFSET] = (uint8_t)(proto >> 8);
+	chunk[TAG_OFFSET + 1] = (uint8_t)proto;
+	chunk[TAG_OFFSET + 2] = (uint8_t)(port_id >> 8);
+	chunk[TAG_OFFSET + 3] = (uint8_t)port_id;
+	return len + TAG_SIZE;
 }
 
 // Puts a frame into the ring. False: no chunk.
 static bool tx_frame(struct trunk *trunk, const struct rte_mbuf *m, uint32_t port_id)
 {
 	struct xdp_desc *desc;
-	uint32_t chunk, idx = 0;
+	uint32_t chunk, len, idx = 0;
 
 	if (!room_for_one(trunk) || xsk_ring_prod__reserve(&trunk->tx, 1, &idx) != 1)
 		return false;
 	chunk = trunk->tx_free[--trunk->n_tx_free];
-	copy_tagged(trunk->umem_area + (size_t)chunk * CHUNK_SIZE, m, port_id);
+	len = copy_tagged(trunk->umem_area + (size_t)chunk * CHUNK_SIZE, m, port_id);
 	desc = xsk_ring_prod__tx_desc(&trunk->tx, idx);
 	desc->addr = (uint64_t)chunk * CHUNK_SIZE;
-	desc->len = m->pkt_len + TAG_SIZE;
+	desc->len = len;
 	desc->options = 0;
 	xsk_ring_prod__submit(&trunk->tx, 1);
 	return true;
@@ -381,10 +396,7 @@ void trunk_tx_burst(struct port *port, struct rte_mbuf **pkts, uint16_t n)
 	for (unsigned i = 0; i < n; i++) {
 		const struct rte_mbuf *m = pkts[i];
 
-		// the addresses must be in the first segment; the kernel wants something behind
-		// them
-		if (m->pkt_len <= ETH_HLEN + TAG_SIZE || m->data_len <= TAG_OFFSET ||
-		        m->pkt_len + TAG_SIZE > TRUNK_FRAME_MAX) {
+		if (m->pkt_len < ETH_HLEN || m->pkt_len + TAG_SIZE > TRUNK_FRAME_MAX) {
 			count(&trunk->tx_errors, 1);
 			count(&counters->tx_errors, 1);
 		} else if (!tx_frame(trunk, m, port->id)) {
