@@ -79,7 +79,7 @@ static int work(void *arg)
 		} else if (n == 0 && !loop->busy) {
 			struct pollfd pfd = {.fd = queue->fd, .events = POLLIN};
 
-			poll(&pfd, 1, 20);
+			poll(&pfd, 1, 1);
 		}
 		atomic_fetch_add_explicit(&loop->frames, n, memory_order_relaxed);
 		atomic_fetch_add_explicit(&loop->loops, 1, memory_order_release);
