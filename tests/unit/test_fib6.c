@@ -141,7 +141,7 @@ static void check_probes(
         struct rng *rng, const struct naive *naive, const struct fib6 *fib, unsigned n)
 {
 	uint8_t addrs[N_PROBES * 3][16];
-	const uint8_t *dst[N_PROBES * 3];
+	const uint8_t *dst[N_PROBES * 3] = {NULL};
 	uint32_t values[N_PROBES * 3];
 
 	for (unsigned i = 0; i < n; i++) {

@@ -25,7 +25,7 @@
 #define LINES_PER_PREFIX 24 // address space, not memory: room for the worst mix of block sizes
 
 struct key {
-	uint64_t hi, lo; // host order
+	uint64_t half[2]; // host order, upper half first
 };
 
 struct node {
@@ -34,8 +34,9 @@ struct node {
 	uint64_t children; // bit c: a child under the 6 bits c
 	uint32_t child_block; // the children, in order of c
 	uint8_t level;
+	uint8_t half; // of the address that the level lies in
+	uint8_t shift; // and the bits of that half before it
 	uint8_t n_values;
-	uint16_t reserved;
 	uint32_t values[INLINE_VALUES]; // in order of `prefixes`; more of them: values[0] is their
 	                                // block
 };
@@ -47,6 +48,7 @@ struct fib6 {
 	struct line_arena arena;
 	uint32_t max_prefixes;
 	uint32_t n_prefixes;
+	bool bmi2; // the processor has it
 };
 
 // Where a prefix ends: its node's level and its bit there.
@@ -72,14 +74,10 @@ static const uint64_t ancestors[64] = {ANCESTORS_8(0), ANCESTORS_8(8), ANCESTORS
 
 #define MASK(n) ((n) == 0 ? 0 : ~0ull << (64 - (n)) % 64)
 #define HALF_MASKS(X) X(0), X(6), X(12), X(18), X(24), X(30), X(36), X(42), X(48), X(54), X(60)
-#define UPPER(n)           \
-	{                  \
-		MASK(n), 0 \
-	}
-#define LOWER(n)               \
-	{                      \
-		~0ull, MASK(n) \
-	}
+// clang-format off
+#define UPPER(n) {{MASK(n), 0}}
+#define LOWER(n) {{~0ull, MASK(n)}}
+// clang-format on
 
 // By level: the bits before it.
 static const struct key level_masks[N_LEVELS] = {HALF_MASKS(UPPER), HALF_MASKS(LOWER)};
@@ -88,10 +86,10 @@ static struct key load_key(const uint8_t addr[16])
 {
 	struct key key;
 
-	memcpy(&key.hi, addr, 8);
-	memcpy(&key.lo, addr + 8, 8);
-	key.hi = be64toh(key.hi);
-	key.lo = be64toh(key.lo);
+	memcpy(&key.half[0], addr, 8);
+	memcpy(&key.half[1], addr + 8, 8);
+	key.half[0] = be64toh(key.half[0]);
+	key.half[1] = be64toh(key.half[1]);
 	return key;
 }
 
@@ -99,17 +97,14 @@ static inline bool matches(const struct node *node, struct key key)
 {
 	const struct key *mask = &level_masks[node->level];
 
-	return (((key.hi ^ node->key.hi) & mask->hi) | ((key.lo ^ node->key.lo) & mask->lo)) == 0;
+	return (((key.half[0] ^ node->key.half[0]) & mask->half[0]) |
+	               ((key.half[1] ^ node->key.half[1]) & mask->half[1])) == 0;
 }
 
-// The 6 bits at a level; at the last of a half, 4 bits and two zeros.
-static inline unsigned chunk_at(struct key key, unsigned level)
+// The 6 bits at a node; at the last level of a half, 4 bits and two zeros.
+static inline unsigned chunk_at(const struct key *key, const struct node *node)
 {
-	bool lower = level >= HALF_LEVELS;
-
-	return (unsigned)(((lower ? key.lo : key.hi)
-	                          << (lower ? level - HALF_LEVELS : level) * STRIDE) >>
-	                  (64 - STRIDE));
+	return (unsigned)(key->half[node->half] << node->shift >> (64 - STRIDE));
 }
 
 static inline unsigned rank(uint64_t bits, unsigned bit)
@@ -128,6 +123,14 @@ static inline const uint32_t *values_of(const struct fib6 *fib, const struct nod
 	                                       : line_arena_at(&fib->arena, node->values[0]);
 }
 
+// The value of the longest of a node's prefixes in `covering`, which is not empty.
+static inline const uint32_t *value_at(
+        const struct fib6 *fib, const struct node *node, uint64_t covering)
+{
+	return values_of(fib, node) +
+	       rank(node->prefixes, 63 - (unsigned)__builtin_clzll(covering));
+}
+
 // ---- lookup
 
 uint32_t fib6_lookup(const struct fib6 *fib, const uint8_t dst[16])
@@ -137,12 +140,11 @@ uint32_t fib6_lookup(const struct fib6 *fib, const uint8_t dst[16])
 	uint32_t value = FIB6_NONE;
 
 	while (matches(node, key)) {
-		unsigned chunk = chunk_at(key, node->level);
+		unsigned chunk = chunk_at(&key, node);
 		uint64_t covering = node->prefixes & ancestors[chunk];
 
 		if (covering != 0)
-			value = values_of(fib, node)[rank(
-			        node->prefixes, 63 - (unsigned)__builtin_clzll(covering))];
+			value = *value_at(fib, node, covering);
 		if (!(node->children >> chunk & 1))
 			break;
 		node = children_of(fib, node) + rank(node->children, chunk);
@@ -150,55 +152,115 @@ uint32_t fib6_lookup(const struct fib6 *fib, const uint8_t dst[16])
 	return value;
 }
 
-// All destinations go down together, a level a round, so that their cache misses overlap. No branch
-// depends on a destination: those that are done drop out of `live` by arithmetic.
-static void lookup_chunk(
-        const struct fib6 *fib, const uint8_t *const dst[], uint32_t *ret_values, unsigned n)
-{
-	const struct node *at[BULK_MAX];
-	const uint32_t *best[BULK_MAX];
-	struct key keys[BULK_MAX];
-	uint8_t live[BULK_MAX];
-	unsigned n_live = n;
+// One destination on its way down.
+struct walk {
+	struct key key;
+	const struct node *at;
+	uintptr_t best; // the last node with a covering prefix, 0: none yet
+};
 
-	for (unsigned i = 0; i < n; i++) {
-		keys[i] = load_key(dst[i]);
-		at[i] = &fib->root;
-		best[i] = &no_route;
-		live[i] = (uint8_t)i;
-	}
+// All destinations go down together, a level a round, so that their cache misses overlap. No branch
+// depends on a destination: those that are done drop out of `live` by arithmetic. What is kept on
+// the way is the last node with a covering prefix; which one, and its value, is found at the end.
+//
+// Unchecked, the bits that paths skip are not compared on the way. If they match at the last node
+// with a covering prefix they did everywhere above, and below it nothing covers: it is right.
+static inline __attribute__((always_inline)) void go_down(
+        const struct fib6 *fib, struct walk **live, unsigned n_live, bool checked)
+{
 	while (n_live > 0) {
 		unsigned n_next = 0;
 
 		for (unsigned k = 0; k < n_live; k++) {
-			unsigned i = live[k];
-			const struct node *node = at[i];
-			uint64_t ok = matches(node, keys[i]) ? ~0ull : 0;
-			unsigned chunk = chunk_at(keys[i], node->level);
+			struct walk *walk = live[k];
+			const struct node *node = walk->at;
+			uint64_t ok = !checked || matches(node, walk->key) ? ~0ull : 0;
+			unsigned chunk = chunk_at(&walk->key, node);
 			uint64_t covering = node->prefixes & ancestors[chunk] & ok;
-			unsigned last = 63 - (unsigned)__builtin_clzll(covering | 1);
-			const uint32_t *value = values_of(fib, node) + rank(node->prefixes, last);
+			uintptr_t none = covering != 0 ? 0 : ~(uintptr_t)0;
 
-			best[i] = covering != 0 ? value : best[i];
-			at[i] = children_of(fib, node) + rank(node->children, chunk);
-			__builtin_prefetch(at[i]);
-			live[n_next] = (uint8_t)i;
+			walk->best = (walk->best & none) | ((uintptr_t)node & ~none);
+			walk->at = children_of(fib, node) + rank(node->children, chunk);
+			__builtin_prefetch(walk->at);
+			live[n_next] = walk;
 			n_next += (node->children & ok) >> chunk & 1;
 		}
 		n_live = n_next;
 	}
-	for (unsigned i = 0; i < n; i++)
-		__builtin_prefetch(best[i]);
-	for (unsigned i = 0; i < n; i++)
-		ret_values[i] = *best[i];
 }
 
-void fib6_lookup_bulk(
+static inline __attribute__((always_inline)) void lookup_chunk(
+        const struct fib6 *fib, const uint8_t *const dst[], uint32_t *ret_values, unsigned n)
+{
+	const uint32_t *values[BULK_MAX];
+	struct walk walks[BULK_MAX];
+	struct walk *live[BULK_MAX];
+	unsigned n_live = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		walks[i] = (struct walk){.key = load_key(dst[i]), .at = &fib->root};
+		live[i] = &walks[i];
+	}
+	go_down(fib, live, n, false /* checked */);
+	for (unsigned i = 0; i < n; i++) {
+		const struct node *node = (const struct node *)walks[i].best;
+
+		if (node == NULL || matches(node, walks[i].key))
+			continue;
+		walks[i].at = &fib->root;
+		walks[i].best = 0;
+		live[n_live++] = &walks[i];
+	}
+	go_down(fib, live, n_live, true /* checked */);
+	for (unsigned i = 0; i < n; i++) {
+		const struct node *node = (const struct node *)walks[i].best;
+
+		values[i] = &no_route;
+		if (node != NULL)
+			values[i] = value_at(fib, node,
+			        node->prefixes & ancestors[chunk_at(&walks[i].key, node)]);
+		__builtin_prefetch(values[i]);
+	}
+	for (unsigned i = 0; i < n; i++)
+		ret_values[i] = *values[i];
+}
+
+static inline __attribute__((always_inline)) void lookup_bulk(
         const struct fib6 *fib, const uint8_t *const dst[], uint32_t *ret_values, unsigned n)
 {
 	for (unsigned done = 0; done < n; done += BULK_MAX)
 		lookup_chunk(fib, dst + done, ret_values + done,
 		        n - done < BULK_MAX ? n - done : BULK_MAX);
+}
+
+// The same with the bit instructions of x86-64-v3.
+#if defined(__x86_64__) && !defined(__BMI2__)
+__attribute__((target("bmi,bmi2,popcnt"))) static void lookup_bulk_bmi2(
+        const struct fib6 *fib, const uint8_t *const dst[], uint32_t *ret_values, unsigned n)
+{
+	lookup_bulk(fib, dst, ret_values, n);
+}
+
+static bool has_bmi2(void)
+{
+	return __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
+#else
+#define lookup_bulk_bmi2 lookup_bulk
+
+static bool has_bmi2(void)
+{
+	return false;
+}
+#endif
+
+void fib6_lookup_bulk(
+        const struct fib6 *fib, const uint8_t *const dst[], uint32_t *ret_values, unsigned n)
+{
+	if (fib->bmi2)
+		lookup_bulk_bmi2(fib, dst, ret_values, n);
+	else
+		lookup_bulk(fib, dst, ret_values, n);
 }
 
 // ---- arrays in blocks
@@ -270,6 +332,13 @@ static unsigned level_of_bit(unsigned n)
 	return n < 64 ? n / STRIDE : HALF_LEVELS + (n - 64) / STRIDE;
 }
 
+static unsigned chunk_of_level(const struct key *key, unsigned level)
+{
+	unsigned n = level_bit(level);
+
+	return (unsigned)(key->half[n / 64] << n % 64 >> (64 - STRIDE));
+}
+
 // A /64 belongs to the upper half's last node, a /128 to the lower's.
 static struct place place_of(const struct fib6_prefix *prefix)
 {
@@ -277,23 +346,33 @@ static struct place place_of(const struct fib6_prefix *prefix)
 	unsigned rest;
 
 	if (prefix->len <= 64) {
-		place.key.hi &= MASK(prefix->len);
-		place.key.lo = 0;
+		place.key.half[0] &= MASK(prefix->len);
+		place.key.half[1] = 0;
 	} else {
-		place.key.lo &= MASK(prefix->len - 64);
+		place.key.half[1] &= MASK(prefix->len - 64);
 	}
 	place.level = prefix->len == 0 ? 0 : level_of_bit(prefix->len - 1);
 	if (prefix->len - level_bit(place.level) == STRIDE) // ends where the next level begins
 		place.level++;
 	rest = prefix->len - level_bit(place.level);
-	place.bit = (1u << rest) - 1 + (chunk_at(place.key, place.level) >> (STRIDE - rest));
+	place.bit = (1u << rest) - 1 + (chunk_of_level(&place.key, place.level) >> (STRIDE - rest));
 	return place;
 }
 
 static void mask_to_level(struct key *key, unsigned level)
 {
-	key->hi &= level_masks[level].hi;
-	key->lo &= level_masks[level].lo;
+	key->half[0] &= level_masks[level].half[0];
+	key->half[1] &= level_masks[level].half[1];
+}
+
+static void set_level(struct node *node, unsigned level)
+{
+	unsigned n = level_bit(level);
+
+	node->level = (uint8_t)level;
+	node->half = (uint8_t)(n / 64);
+	node->shift = (uint8_t)(n % 64);
+	mask_to_level(&node->key, level);
 }
 
 static struct node leaf_of(const struct place *place, uint32_t value)
@@ -306,7 +385,7 @@ static struct node leaf_of(const struct place *place, uint32_t value)
 	        .values = {value},
 	};
 
-	mask_to_level(&node.key, place->level);
+	set_level(&node, place->level);
 	return node;
 }
 
@@ -362,7 +441,7 @@ static void value_remove(struct fib6 *fib, struct node *node, unsigned bit)
 
 static int child_insert(struct fib6 *fib, struct node *node, const struct node *child)
 {
-	unsigned chunk = chunk_at(child->key, node->level);
+	unsigned chunk = chunk_at(&child->key, node);
 	unsigned at = rank(node->children, chunk);
 	unsigned n = (unsigned)__builtin_popcountll(node->children);
 
@@ -383,9 +462,9 @@ static void child_remove(struct fib6 *fib, struct node *node, unsigned chunk)
 // First bit in which two keys differ; 128 if none.
 static unsigned first_difference(struct key a, struct key b)
 {
-	if (a.hi != b.hi)
-		return (unsigned)__builtin_clzll(a.hi ^ b.hi);
-	return a.lo != b.lo ? 64 + (unsigned)__builtin_clzll(a.lo ^ b.lo) : 128;
+	if (a.half[0] != b.half[0])
+		return (unsigned)__builtin_clzll(a.half[0] ^ b.half[0]);
+	return a.half[1] != b.half[1] ? 64 + (unsigned)__builtin_clzll(a.half[1] ^ b.half[1]) : 128;
 }
 
 // The path to `node` leaves `place`'s or runs past it: puts a node above, at the level where they
@@ -399,8 +478,7 @@ static int split_above(
 
 	if (first_difference(node->key, place->key) == 128 || parting > place->level)
 		parting = place->level;
-	above.level = (uint8_t)parting;
-	mask_to_level(&above.key, parting);
+	set_level(&above, parting);
 	if (parting == place->level)
 		above = leaf;
 	if (child_insert(fib, &above, node) < 0)
@@ -429,7 +507,7 @@ static struct node *walk(struct fib6 *fib, const struct place *place, struct nod
 			return NULL;
 		if (node->level == place->level)
 			return node;
-		chunk = chunk_at(place->key, node->level);
+		chunk = chunk_at(&place->key, node);
 		if (!(node->children >> chunk & 1))
 			return NULL;
 		*ret_parent = node;
@@ -509,7 +587,7 @@ int fib6_del(struct fib6 *fib, const struct fib6_prefix *prefix)
 	if (node->children != 0) {
 		collapse(fib, node);
 	} else if (parent != NULL) {
-		child_remove(fib, parent, chunk_at(place.key, parent->level));
+		child_remove(fib, parent, chunk_at(&place.key, parent));
 		collapse(fib, parent);
 	}
 	return 0;
@@ -526,6 +604,7 @@ struct fib6 *fib6_create(uint32_t max_prefixes)
 		return NULL;
 	memset(fib, 0, sizeof(*fib));
 	fib->max_prefixes = max_prefixes;
+	fib->bmi2 = has_bmi2();
 	if (line_arena_init(&fib->arena, (uint64_t)max_prefixes * LINES_PER_PREFIX) < 0) {
 		free(fib);
 		return NULL;
