@@ -98,6 +98,9 @@ ok "b/eth0 stays" code 0 CHECK b eth0
 cni_conf '{"prefix":"fd00:7::/48","nodeKind":"router"}'
 attach r1 eth0
 attach r2 eth0
+for name in r1 r2; do
+    rpc node.add "{\"name\":\"$name\",\"kind\":\"router\",\"interfaces\":[\"isl0\"]}" >/dev/null
+done
 wire r1/isl0 r2/isl0
 address=$(jq -r '.ips[0].address' <<<"${cni_prev[r2/eth0]}")
 ok "on a router an address is a /128" equal "${address#*/}" 128
