@@ -127,8 +127,12 @@ static json_t *parse_units(enum field_type type, const char *text)
 	double share;
 
 	switch (type) {
-	case FIELD_NS:
 	case FIELD_SLOPE:
+		if (text[0] == '-')
+			return units_parse_duration_ns(text + 1, &ns) == 0 ? json_integer(-ns)
+			                                                   : NULL;
+		return units_parse_duration_ns(text, &ns) == 0 ? json_integer(ns) : NULL;
+	case FIELD_NS:
 		return units_parse_duration_ns(text, &ns) == 0 ? json_integer(ns) : NULL;
 	case FIELD_US:
 		return units_parse_duration_ns(text, &ns) == 0 ? json_integer((ns + 500) / 1000)
@@ -206,10 +210,12 @@ static json_t *group_json(config_setting_t *group)
 
 static json_t *groups_json(config_setting_t *setting)
 {
-	json_t *list = json_array();
+	json_t *list;
 
-	for (int i = 0; config_setting_is_list(setting) && i < config_setting_length(setting);
-	        i++) {
+	if (!config_setting_is_list(setting))
+		return NULL;
+	list = json_array();
+	for (int i = 0; i < config_setting_length(setting); i++) {
 		json_t *object = group_json(config_setting_get_elem(setting, (unsigned)i));
 
 		if (object == NULL) {

@@ -275,17 +275,17 @@ int handle_port_del(const struct request *request, json_t **ret_result, struct f
 	struct control *c = request->control;
 	const char *ref = param_string(request->params, "interface", NULL);
 	const char *owner = param_string(request->params, "owner", NULL);
-	struct iface *iface = NULL;
+	struct switch_port *port = NULL;
+	struct iface *iface;
 	size_t n = 0;
 	int ret;
 
 	if ((ref == NULL) == (owner == NULL))
 		return fault_set(fault, -EINVAL, "interface", "name either interface or owner");
 	if (ref != NULL) {
-		if (model_ref_find(&c->model, ref, "interface", &iface, NULL) == 0 &&
-		        iface->port != NULL) {
-			struct switch_port *port = iface->port; // unplugging clears the interface's
-
+		if (model_ref_find(&c->model, ref, "interface", &iface, NULL) == 0)
+			port = iface->port;
+		if (port != NULL) {
 			ports_del(c, &port, 1, /* keep */ false);
 			n = 1;
 		}

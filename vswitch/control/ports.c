@@ -231,6 +231,8 @@ int ports_add(struct control *c, size_t driver, const struct port_config *config
 		ids_put(&c->ports.ids, id);
 		return -ENOMEM;
 	}
+	memcpy(p->port.owner, config->owner, sizeof(p->port.owner));
+	memcpy(p->port.ifname, config->ifname, sizeof(p->port.ifname));
 	p->n_addrs = config->n_addrs;
 	memcpy(p->addrs, config->addrs, sizeof(p->addrs));
 	if (config->devargs[0] != '\0')
@@ -272,6 +274,8 @@ int ports_adopt(struct control *c, size_t driver, const struct port_found *found
 		return -ENOMEM;
 	}
 	p->adopted = true;
+	memcpy(p->port.owner, found->owner, sizeof(p->port.owner));
+	memcpy(p->port.ifname, found->ifname, sizeof(p->port.ifname));
 	p->n_addrs = n_addrs;
 	if (n_addrs > 0)
 		memcpy(p->addrs, addrs, n_addrs * sizeof(addrs[0]));
