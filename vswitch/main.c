@@ -96,9 +96,7 @@ static void datapath_end(struct vswitch *sw)
 static const struct port_ops *find_driver(const char *name)
 {
 	static const struct port_ops *const known[] = {
-#ifdef ORRERY_HAVE_AF_XDP
 	        &af_xdp_ops,
-#endif
 	        &ethdev_ops,
 	        NULL,
 	};
@@ -143,8 +141,9 @@ static int control_begin(struct vswitch *sw, struct fault *fault)
 	for (size_t i = 0; i < c->n_drivers; i++) {
 		const struct port_ops *ops = find_driver(c->drivers[i]);
 
-		if (ops != NULL)
-			sw->drivers[n++] = ops;
+		if (ops == NULL)
+			return fault_set(fault, -EINVAL, "drivers", "no driver '%s'", c->drivers[i]);
+		sw->drivers[n++] = ops;
 	}
 	return control_create(&config, sw->dp, &sw->control, fault);
 }
