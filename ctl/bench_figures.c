@@ -86,10 +86,11 @@ static void read_file(const char *path, char *text, size_t size)
 {
 	FILE *file = fopen(path, "re");
 
-	text[0] = '\0';
+	memset(text, 0, size);
 	if (file == NULL)
 		return;
-	text[fread(text, 1, size - 1, file)] = '\0';
+	if (fread(text, 1, size - 1, file) == 0)
+		text[0] = '\0';
 	fclose(file);
 }
 
