@@ -19,13 +19,13 @@ enum cli_exit cli_fail(struct cli *cli, const struct fault *fault)
 		json_decref(error);
 		return CLI_FAILED;
 	}
-	fprintf(cli->err, "orrery: %s", fault->message);
-	// which of many records was at fault, if the sentence does not say it
-	const char *record = strstr(fault->field, "records[");
+	// an invalid value needs its field; what is missing or in use is named by the sentence
+	const char *field = fault->field;
+	bool says_it = *field == '\0' || strstr(fault->message, field) != NULL;
+	bool wanted = fault->code == -EINVAL || strncmp(field, "records[", 8) == 0;
 
-	if (record != NULL && strstr(fault->message, record) == NULL)
-		fprintf(cli->err, " (%s)", record);
-	fputc('\n', cli->err);
+	fprintf(cli->err, "orrery: %s%s%s\n", wanted && !says_it ? field : "",
+	        wanted && !says_it ? ": " : "", fault->message);
 	return CLI_FAILED;
 }
 
@@ -76,7 +76,7 @@ enum cli_exit cli_client(struct cli *cli, struct client **ret_client)
 			(void)cli_fail(cli, &fault);
 			if ((err == -ENOENT || err == -ECONNREFUSED) && !cli->json)
 				fprintf(cli->err, "Start it with 'systemctl start orrery' or "
-				                  "'orrery-vswitch FILE', or name "
+				                  "'orrery-vswitch -c FILE', or name "
 				                  "its socket with --socket or $ORRERY_SOCKET.\n");
 			return CLI_FAILED;
 		}

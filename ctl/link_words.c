@@ -13,15 +13,11 @@ enum cli_exit link_words_params(struct cli *cli, const struct invocation *in, js
 {
 	json_t *params = invocation_params(in);
 
-	if (invocation_keyword(in, "ge", NULL)) {
-		if (json_object_get(params, "good_us") == NULL ||
-		        json_object_get(params, "bad_us") == NULL) {
-			json_decref(params);
-			return cli_usage(
-			        cli, "ge: expected good DURATION and bad DURATION behind it");
-		}
-		if (json_object_get(params, "loss_bad") == NULL)
-			json_object_set_new(params, "loss_bad", json_real(1));
+	if (invocation_keyword(in, "ge", NULL) &&
+	        (json_object_get(params, "good_us") == NULL ||
+	                json_object_get(params, "bad_us") == NULL)) {
+		json_decref(params);
+		return cli_usage(cli, "ge: expected good DURATION and bad DURATION behind it");
 	}
 	*ret_params = params;
 	return CLI_OK;

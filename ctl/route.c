@@ -43,7 +43,7 @@ CMD(route_del)
 
 static void print_routes(FILE *out, const json_t *routes, const struct invocation *in)
 {
-	struct columns *columns = columns_create("PREFIX NODE PORT MAC");
+	struct columns *columns = columns_create("PREFIX NODE PORT MAC ORIGIN");
 	const json_t *route;
 	size_t i;
 
@@ -52,6 +52,7 @@ static void print_routes(FILE *out, const json_t *routes, const struct invocatio
 		columns_cell(columns, "%s", get_text(route, "node"));
 		columns_cell(columns, "%s", get_text(route, "interface"));
 		columns_cell(columns, "%s", get_text(route, "mac"));
+		columns_cell(columns, "%s", get_text(route, "origin"));
 	}
 	columns_print(columns, out);
 	columns_destroy(columns);

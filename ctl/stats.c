@@ -92,15 +92,15 @@ static void print_stats(FILE *out, const json_t *stats, const struct invocation 
 	             *pool = json_object_get(stats, "pool"),
 	             *control = json_object_get(stats, "control");
 
-	fprintf(out, "%-10s %" PRId64 ", %zu workers\n", "epoch", get_int(stats, "epoch"),
-	        json_array_size(json_object_get(stats, "workers")));
+	fprintf(out, "%-10s %" PRId64 "\n", "epoch", get_int(stats, "epoch"));
+	fprintf(out, "%-10s %zu\n", "workers", json_array_size(json_object_get(stats, "workers")));
 	print_direction(out, "received", total, "rx_pkts", "rx_bytes");
 	print_direction(out, "sent", total, "tx_pkts", "tx_bytes");
 	fprintf(out, "%-10s %" PRId64 " frames\n", "dropped", get_sum(stats, "drops"));
 	fprintf(out, "%-10s %" PRId64 " of %" PRId64 " frames in use\n", "pool",
 	        get_int(pool, "in_use"), get_int(pool, "frames"));
 	fprintf(out,
-	        "%-10s %" PRId64 " clients, %" PRId64 " requests, %" PRId64 " clients dropped\n",
+	        "%-10s clients %" PRId64 ", requests %" PRId64 ", clients dropped %" PRId64 "\n",
 	        "control", get_int(control, "clients"), get_int(control, "requests"),
 	        get_int(control, "dropped_clients"));
 	print_drivers(out, stats);

@@ -12,6 +12,7 @@
 #include "input.h"
 #include "json_get.h"
 #include "request.h"
+#include "text.h"
 
 static void print_version(FILE *out, const json_t *result, const struct invocation *in)
 {
@@ -21,8 +22,9 @@ static void print_version(FILE *out, const json_t *result, const struct invocati
 	fprintf(out, "switch %s, API %" PRId64 ", instance '%s' on %s\n",
 	        get_text(result, "version"), get_int(result, "api"), get_text(result, "instance"),
 	        get_text(result, "socket"));
-	fprintf(out, "%s, %" PRId64 " workers, memory: %s\n", get_text(result, "dpdk"),
-	        get_int(result, "workers"), get_text(result, "memory"));
+	fprintf(out, "%s, %" PRId64 " worker%s, memory: %s\n", get_text(result, "dpdk"),
+	        get_int(result, "workers"), text_plural(get_int(result, "workers")),
+	        get_text(result, "memory"));
 	fprintf(out, "up %" PRId64 "d %02d:%02d:%02d\n", uptime_s / 86400,
 	        (int)(uptime_s / 3600 % 24), (int)(uptime_s / 60 % 60), (int)(uptime_s % 60));
 }
@@ -55,7 +57,7 @@ CMD(log_level)
 
 static void print_workers(FILE *out, const json_t *workers, const struct invocation *in)
 {
-	struct columns *columns = columns_create(">WORKER >LCORE >CPU STATE >PORTS >QUEUES");
+	struct columns *columns = columns_create(">WORKER >LCORE >CPU STATE >PORTS >HOT_QUEUES");
 	const json_t *worker;
 	size_t i;
 
@@ -65,7 +67,7 @@ static void print_workers(FILE *out, const json_t *workers, const struct invocat
 		columns_cell(columns, "%" PRId64, get_int(worker, "cpu"));
 		columns_cell(columns, "%s", get_bool(worker, "sleeping") ? "sleeping" : "polling");
 		columns_cell(columns, "%" PRId64, get_int(worker, "ports"));
-		columns_cell(columns, "%" PRId64, get_int(worker, "queues"));
+		columns_cell(columns, "%" PRId64, get_int(worker, "hot_queues"));
 	}
 	columns_print(columns, out);
 	columns_destroy(columns);

@@ -90,7 +90,8 @@ bool top_line(const json_t *page, const struct top_query *query, size_t i, int w
 		for (char *p = title; *p != '\0'; p++)
 			*p = (char)(*p - 'a' + 'A');
 		snprintf(buf, TOP_LINE_SIZE, "%-*s %10s %16s %10s %12s", name_width, title,
-		        "FRAMES/S", "RATE", "DROPS/S", "IN_FLIGHT");
+		        "FRAMES/S", "RATE", "DROPS/S",
+		        strcmp(query->what, "links") == 0 ? "IN_FLIGHT" : "");
 	} else if (i >= TOP_HEAD_LINES) {
 		const json_t *item =
 		        json_array_get(json_object_get(page, "items"), i - TOP_HEAD_LINES);
@@ -99,8 +100,13 @@ bool top_line(const json_t *page, const struct top_query *query, size_t i, int w
 			return false;
 		print_item(item, name_width, buf);
 	}
-	if (strlen(buf) > (size_t)width)
-		buf[width] = '\0';
+	size_t len = strlen(buf);
+
+	if (len > (size_t)width)
+		len = (size_t)width;
+	while (len > 0 && buf[len - 1] == ' ')
+		len--;
+	buf[len] = '\0';
 	return true;
 }
 

@@ -11,17 +11,22 @@
 
 static void describe(struct client *client, const json_t *version, struct finding *finding)
 {
-	json_t *ports = NULL;
-	int64_t n_ports = -1;
+	json_t *ports = NULL, *config = NULL;
+	int64_t n_ports = -1, max_ports = 0, n_workers = get_int(version, "workers");
 
 	if (client_call(client, "port.list", json_pack("{s:i}", "limit", 1), NULL /* fds */, 0,
 	            &ports, NULL /* fault */) == 0)
 		n_ports = get_int(ports, "total");
+	if (client_call(client, "config.show", NULL /* params */, NULL /* fds */, 0, &config,
+	            NULL /* fault */) == 0)
+		max_ports = get_int(json_object_get(config, "limits"), "max_ports");
 	json_decref(ports);
+	json_decref(config);
 	finding_set(finding, LEVEL_OK,
-	        "version %s up %" PRId64 " s, %" PRId64 " workers, %" PRId64 " ports, memory: %s",
-	        get_text(version, "version"), get_int(version, "uptime_s"),
-	        get_int(version, "workers"), n_ports, get_text(version, "memory"));
+	        "version %s up %" PRId64 " s, %" PRId64 " worker%s, %" PRId64 " of %" PRId64
+	        " ports, memory: %s",
+	        get_text(version, "version"), get_int(version, "uptime_s"), n_workers,
+	        n_workers == 1 ? "" : "s", n_ports, max_ports, get_text(version, "memory"));
 	if (get_int(version, "api") != 1) {
 		finding->level = LEVEL_WARN;
 		finding_fix(finding,
