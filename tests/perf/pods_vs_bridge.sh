@@ -92,7 +92,7 @@ pod a b
 port a/eth0 fd01::2/64
 port b/eth0 fd02::2/64
 wire a/eth0 b/eth0 "$link"
-mac=$(in_pod b cat /sys/class/net/eth0/address)
+mac=$(ip -n "$(netns b)" -j link show eth0 | jq -r ".[0].address") # /sys shows the caller's namespace
 ((idle == 0)) || attach_idle
 for ((round = 0; round < rounds; round++)); do
     for sender in skb xdp; do
