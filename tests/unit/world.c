@@ -133,8 +133,8 @@ struct bytes world_receive(struct world *world, uint32_t port)
 
 	if (m == NULL)
 		return bytes;
-	assert_int_equal(m->nb_segs, 1);
-	put(&bytes, rte_pktmbuf_mtod(m, void *), rte_pktmbuf_pkt_len(m));
+	for (const struct rte_mbuf *segment = m; segment != NULL; segment = segment->next)
+		put(&bytes, rte_pktmbuf_mtod(segment, const void *), segment->data_len);
 	rte_pktmbuf_free(m);
 	return bytes;
 }
