@@ -162,6 +162,9 @@ in_pod() {
     nsenter --net="$(netns_path "$name")" "$@"
 }
 
+# interface POD IFACE JQ-FILTER: of what ip knows about it. (/sys would show the host's interfaces.)
+interface() { in_pod "$1" ip -d -j link show dev "$2" | jq -r ".[0] | $3"; }
+
 # port NODE/IFACE ADDRESS/LEN [JSON]: plugs namespace POD (default: the node's name) in as IFACE.
 # JSON: further members of port.add, such as {"mtu":1400}; {"pod":"x"} names another namespace.
 port() {
@@ -228,6 +231,15 @@ leftovers() {
     return 0
 }
 
+# What a failed test left after all, so that it does not stand in the way of others.
+sweep() {
+    local name
+    for name in $(ip netns list | awk '{ print $1 }' | grep -Fw "$instance"); do
+        ip netns del "$name"
+    done
+    rm -rf "/run/orrery/$instance" "/run/orrery/$instance.lock" "/run/orrery/$instance.sock"
+}
+
 finish() {
     local status=$? pid name left
     trap - EXIT
@@ -261,6 +273,7 @@ finish() {
         echo "$left"
         ((status)) || status=1
     fi
+    sweep
     rm -rf --one-file-system "$work"
     exit "$status"
 }

@@ -24,7 +24,8 @@ def call(path, method, params, fds=(), timeout=30):
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
     line = json.dumps(request).encode() + b"\n"
     sent = sock.sendmsg([line], ancillary)
-    sock.sendall(line[sent:])
+    if sent < len(line):
+        sock.sendall(line[sent:])
     answer = b""
     while not answer.endswith(b"\n"):
         part = sock.recv(1 << 20)

@@ -36,16 +36,16 @@ ok "--help" exits 0 orrery --help
 for word in node port link route matrix stats top doctor config scenario; do
     ok "--help names $word" said "$word"
 done
-ok "link --help" exits 0 orrery link --help
+ok "link set --help" exits 0 orrery link set --help
 ok "explains delay" said delay
 
-ok "node add" exits 0 orrery node add a kind pod interfaces eth0
-ok "again: still there" exits 0 orrery node add a kind pod interfaces eth0
-ok "as another kind: status 1" exits 1 orrery node add a kind router
+ok "node add" exits 0 orrery node add a pod interface eth0
+ok "again: still there" exits 0 orrery node add a pod interface eth0
+ok "as another kind: status 1" exits 1 orrery node add a router
 ok "says what is there" said "a" err
 port a/eth0 fd00::1/64
 port b/eth0 fd00::2/64
-ok "link set" exits 0 orrery link set a/eth0 b/eth0 delay 4.2ms rate 1gbit loss 0.1%
+ok "link set" exits 0 orrery link set a/eth0 b/eth0 both delay 4.2ms rate 1gbit loss 0.1%
 ok "link show" exits 0 orrery link show a/eth0
 for text in 4.2ms 1gbit 0.1% b/eth0; do
     ok "prints $text" said "$text"

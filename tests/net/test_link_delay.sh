@@ -22,7 +22,7 @@ all='{"rate_bps":50000000,"queue_bytes":90000,"queue_pkts":70,"jitter_ns":1000,"
       "duplicate":0.0,"reorder":0.0,"allow_reorder":true,"mtu":1480}'
 link a/eth0 "$all"
 before=$(field '.link | del(.delay_ns, .delay_now_ns, .stats)' link.show '{"from":"a/eth0"}')
-orrery link set a/eth0 b/eth0 delay 4ms
+orrery link set a/eth0 b/eth0 delay 4ms >/dev/null
 after=$(field '.link | del(.delay_ns, .delay_now_ns, .stats)' link.show '{"from":"a/eth0"}')
 ok "'link set delay' changes the delay" equal "$(field .link.delay_ns link.show '{"from":"a/eth0"}')" 4000000
 ok "and nothing else" equal "$after" "$before"
@@ -83,4 +83,4 @@ assert got == list(range(40)), f"arrived: {got}"
 print("ok: a delay that shrinks does not reorder")
 PYTHON
 /usr/bin/python3 "$work/flight" "$net_dir" "$(netns_path a)" "$(netns_path b)"
-ok "drops of a link that is down are counted" equal "$(drops a/eth0 link_down)" 20
+ok "drops of a link that is down are counted" between 20 "$(drops a/eth0 link_down)" 30

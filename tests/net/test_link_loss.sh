@@ -26,8 +26,8 @@ up() {
     port b/eth0 fd00::2/64
     wire a/eth0 b/eth0
     # nothing but our frames: the pods' kernels say things on their own
-    in_pod a ip link set eth0 arp off multicast off
-    in_pod b ip link set eth0 arp off multicast off
+    in_pod a sh -c 'echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6'
+    in_pod b sh -c 'echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6'
     wait_until 5 ready
 }
 ready() { [[ $(send 1 1000) == 0 ]]; }

@@ -40,7 +40,7 @@ in_pod b iperf3 -c fd00::1 -t 2 -J >"$work/back.json"
 got=$(jq '.end.sum_received.bits_per_second / 1e6' "$work/back.json")
 ok "the other direction is not limited: $got Mbit/s" between 40 "$got" 100000
 
-link a/eth0 '{"rate_bps":1000000,"queue_pkts":5,"queue_bytes":1000000}'
+link a/eth0 '{"rate_bps":1000000,"queue_pkts":5,"queue_bytes":200000}'
 before=$(drops a/eth0 link_queue)
 cat >"$work/burst" <<'PYTHON'
 import sys

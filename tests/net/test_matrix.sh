@@ -38,13 +38,13 @@ ok "is named" contains "$(<"$work/refused")" 'records[0].delay'
 ok "after refused commits nothing has changed" equal \
     "$(epoch) $(field .link.delay_ns link.show '{"from":"n0/e0"}')" "$before 1000000"
 
-# 400 links of 400 Gbit/s and 4 s hold 80 TB
+# 400 links of 400 Gbit/s and 3.5 s hold 70 TB
 refused "a matrix that cannot be held" rpc matrix.commit "$(jq -c \
-    '.records |= map({from, rate_bps: 400000000000, delay_ns: 4000000000})' <<<"$records")"
+    '.records |= map({from, rate_bps: 400000000000, delay_ns: 3500000000})' <<<"$records")"
 ok "is refused with the number of frames" contains "$(<"$work/refused")" frames
 ok "and has changed nothing" equal "$(epoch)" "$before"
 refused "matrix.check says so too" rpc matrix.check "$(jq -c \
-    '.records |= map({from, rate_bps: 400000000000, delay_ns: 4000000000})' <<<"$records")"
+    '.records |= map({from, rate_bps: 400000000000, delay_ns: 3500000000})' <<<"$records")"
 
 # records: all delays to 2 ms, by ids
 rpc interface.list '{"limit":2000}' | jq -r '.items[] | select(.to) | .id' >"$work/ids"

@@ -13,7 +13,8 @@ need traceroute6 ndisc6
 pod a b
 start_switch
 for i in 1 2 3; do
-    rpc node.add "{\"name\":\"r$i\",\"kind\":\"router\",\"address\":\"fd00:ff::$i\"}" >/dev/null
+    rpc node.add "{\"name\":\"r$i\",\"kind\":\"router\",\"address\":\"fd00:ff::$i\",
+        \"interfaces\":[\"isl0\",\"isl1\"]}" >/dev/null
 done
 # plug POD ROUTER ADDRESS
 plug() {
@@ -65,7 +66,8 @@ answer=$(in_pod a ping -6 -n -M 'do' -c 1 -W 1 -s 1400 fd00:b::2 2>&1 || true)
 ok "packet too big, with the MTU" contains "$answer" "From fd00:ff::2 icmp_seq=1 Packet too big: mtu=1300"
 learned() { in_pod a ip -6 route get fd00:b::2 | grep -q 'mtu 1300'; }
 ok "the pod learned the path MTU" wait_until 2 learned
-ok "and now fragments" ping_ok a fd00:b::2 -s 1400
+# b's first answer teaches b
+ok "and now fragments, as b does" wait_until 3 ping_ok a fd00:b::2 -s 1400
 wire r2/isl1 r3/isl0 '{"mtu":0}'
 
 # another path
