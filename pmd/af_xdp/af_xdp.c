@@ -539,8 +539,8 @@ static size_t af_xdp_driver_stats(
 
 	put_trunk_stats(driver, &out);
 	hub_drops(driver->hub, &drops);
-	put_stat(&out, "trunk_in_ring_full", drops.in);
-	put_stat(&out, "trunk_out_queue_full", drops.out);
+	put_stat(&out, "trunk_in_dropped", drops.in);
+	put_stat(&out, "trunk_out_dropped", drops.out);
 	bpf_counters(driver->bpf, counters);
 	for (size_t i = 0; i < AF_XDP_COUNTER_COUNT; i++)
 		put_stat(&out, bpf_names[i], counters[i]);

@@ -31,7 +31,7 @@ struct hub {
 	bool is_new;
 	struct rtnl *rtnl;
 	struct offloads offloads;
-	struct shard shards[AF_XDP_MAX_SHARDS];
+	struct shard shards[AF_XDP_MAX_SHARDS]; // 0 unused: the hub is that shard
 };
 
 static void hub_name(char name[NETNS_NAME_SIZE], const char *instance)
@@ -140,6 +140,8 @@ struct rtnl *hub_shard(struct hub *hub, uint32_t port_id, struct fault *fault)
 	bool created;
 	int fd;
 
+	if (idx == 0)
+		return hub->rtnl;
 	if (hub->shards[idx].rtnl != NULL)
 		return hub->shards[idx].rtnl;
 	shard_name(name, hub->instance, idx);
@@ -151,13 +153,15 @@ struct rtnl *hub_shard(struct hub *hub, uint32_t port_id, struct fault *fault)
 
 struct rtnl *hub_shard_if_any(const struct hub *hub, uint32_t port_id)
 {
-	return hub->shards[port_id >> AF_XDP_SHARD_BITS].rtnl;
+	uint32_t idx = port_id >> AF_XDP_SHARD_BITS;
+
+	return idx == 0 ? hub->rtnl : hub->shards[idx].rtnl;
 }
 
 // Shards of an earlier switch.
 static int open_old_shards(struct hub *hub, struct fault *fault)
 {
-	for (uint32_t i = 0; i < AF_XDP_MAX_SHARDS; i++) {
+	for (uint32_t i = 1; i < AF_XDP_MAX_SHARDS; i++) {
 		char name[NETNS_NAME_SIZE];
 		int fd, ret;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-// The switch's own namespaces: the hub with the trunks, and the shards with the pods' host ends.
+// The switch's own namespaces: the hub with the trunks and the first 256
+// host ends, and a shard for every 256 more.
 // Thread: control.
 #pragma once
 
@@ -41,7 +42,7 @@ const struct offloads *hub_offloads(const struct hub *hub);
 
 // What the trunks' devices dropped, summed.
 struct hub_drops {
-	uint64_t in; // the ring between host ends and a trunk was full
-	uint64_t out; // the queue between a trunk and the pods was full
+	uint64_t in;  // at the socket ends: the device's ring or the socket's (xsk_rx_*) was full
+	uint64_t out; // the queue from a trunk to the pods was full
 };
 void hub_drops(const struct hub *hub, struct hub_drops *ret_drops);

@@ -60,14 +60,6 @@ static __always_inline void count(__u32 counter)
 		(*value)++;
 }
 
-static __always_inline void count_port_out(__u32 id)
-{
-	struct af_xdp_port_drops *drops = bpf_map_lookup_elem(&port_drops, &id);
-
-	if (drops)
-		__sync_fetch_and_add(&drops->out, 1);
-}
-
 static __always_inline int in_drop(__u32 id, __u32 counter)
 {
 	struct af_xdp_port_drops *drops = bpf_map_lookup_elem(&port_drops, &id);
@@ -76,6 +68,16 @@ static __always_inline int in_drop(__u32 id, __u32 counter)
 	if (drops)
 		__sync_fetch_and_add(&drops->in, 1);
 	return XDP_DROP;
+}
+
+static __always_inline int out_drop(__u32 id, __u32 counter)
+{
+	struct af_xdp_port_drops *drops = bpf_map_lookup_elem(&port_drops, &id);
+
+	count(counter);
+	if (drops)
+		__sync_fetch_and_add(&drops->out, 1);
+	return TC_ACT_SHOT;
 }
 
 // Host end of a pod's veth: writes the port's id before the frame, sends it to its worker's trunk.
@@ -119,8 +121,46 @@ int socket_in(struct xdp_md *ctx)
 	return XDP_REDIRECT;
 }
 
-// Peer end of a trunk: the kernel has moved the switch's tag (802.1ad, all 16 bits the port id)
-// into the skb. Sends the frame to the port's shard.
+// A frame too short for the kernel to take its tag out was padded: back to its length.
+static __always_inline int trim(struct __sk_buff *skb)
+{
+	__u8 len;
+
+	if (bpf_skb_load_bytes(skb, AF_XDP_SHORT_SIZE - 1, &len, sizeof(len)))
+		return -1;
+	return bpf_skb_change_tail(skb, len, 0);
+}
+
+// Removes the tag and puts the frame straight into the pod's device. That skips the device's own view
+// of the destination MAC, so it is taken here: the pod's MAC is "to this host", a group address was
+// marked when the frame left the trunk, and any other MAC (a bridge or macvlan in the pod, or a changed
+// address) goes the long way through the host end.
+static __always_inline int deliver(
+	struct __sk_buff *skb, const struct af_xdp_port_entry *port, __u32 id)
+{
+	void *data = (void *)(long)skb->data;
+	struct ethhdr *eth = data;
+	__u8 group, differ = 0;
+	int is_short = skb->vlan_proto == bpf_htons(AF_XDP_TAG_SHORT);
+
+	if (data + sizeof(*eth) > (void *)(long)skb->data_end)
+		return out_drop(id, AF_XDP_OUT_BAD_FRAME);
+	group = eth->h_dest[0] & 1;
+	for (int i = 0; i < ETH_ALEN; i++)
+		differ |= eth->h_dest[i] ^ port->mac[i];
+	if (bpf_skb_vlan_pop(skb) || (is_short && trim(skb)))
+		return out_drop(id, AF_XDP_OUT_BAD_FRAME);
+	if (!group && differ) {
+		count(AF_XDP_OUT_OTHER_MAC);
+		return bpf_redirect(AF_XDP_PORT_IFINDEX + id, 0);
+	}
+	if (!differ)
+		bpf_skb_change_type(skb, PACKET_HOST);
+	return bpf_redirect_peer(AF_XDP_PORT_IFINDEX + id, 0);
+}
+
+// Peer end of a trunk: the kernel has moved the switch's tag (all 16 bits the port id) into the skb.
+// The hub is the first shard itself; frames for others go through the pair to theirs.
 SEC("tc")
 int hub_out(struct __sk_buff *skb)
 {
@@ -132,62 +172,23 @@ int hub_out(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	}
 	port = bpf_map_lookup_elem(&ports, &id);
-	if (!port || !(port->flags & AF_XDP_PORT_VALID)) {
-		count(AF_XDP_OUT_UNKNOWN_PORT);
-		count_port_out(id);
-		return TC_ACT_SHOT;
-	}
-	if (!(port->flags & AF_XDP_PORT_CARRIER)) {
-		count(AF_XDP_OUT_NO_CARRIER);
-		count_port_out(id);
-		return TC_ACT_SHOT;
-	}
+	if (!port || !(port->flags & AF_XDP_PORT_VALID))
+		return out_drop(id, AF_XDP_OUT_UNKNOWN_PORT);
+	if (!(port->flags & AF_XDP_PORT_CARRIER))
+		return out_drop(id, AF_XDP_OUT_NO_CARRIER);
+	if (id < AF_XDP_SHARD_PORTS)
+		return deliver(skb, port, id);
 	return bpf_redirect_peer(AF_XDP_SHARD_IFINDEX + (id >> AF_XDP_SHARD_BITS), 0);
 }
 
-// A frame too short for the kernel to take its tag out was padded: back to its length.
-static __always_inline int trim(struct __sk_buff *skb)
-{
-	__u8 len;
-
-	if (bpf_skb_load_bytes(skb, AF_XDP_SHORT_SIZE - 1, &len, sizeof(len)))
-		return -1;
-	return bpf_skb_change_tail(skb, len, 0);
-}
-
-// A shard's end of the pair from the hub: removes the tag and puts the frame straight into the
-// pod's device. That skips the device's own view of the destination MAC, so it is taken here: the
-// pod's MAC is "to this host", a group address was marked when the frame left the trunk, and any
-// other MAC (a bridge or macvlan in the pod, or a changed address) goes the long way through the
-// host end.
+// A shard's end of the pair from the hub; the tag is still there.
 SEC("tc")
 int shard_out(struct __sk_buff *skb)
 {
-	void *data = (void *)(long)skb->data;
-	struct ethhdr *eth = data;
 	__u32 id = (__u16)skb->vlan_tci;
 	struct af_xdp_port_entry *port = bpf_map_lookup_elem(&ports, &id);
-	__u8 group, differ = 0;
-	int is_short;
 
-	if (!skb->vlan_present || !port || data + sizeof(*eth) > (void *)(long)skb->data_end) {
-		count(AF_XDP_OUT_BAD_FRAME);
-		return TC_ACT_SHOT;
-	}
-	group = eth->h_dest[0] & 1;
-	for (int i = 0; i < ETH_ALEN; i++)
-		differ |= eth->h_dest[i] ^ port->mac[i];
-	is_short = skb->vlan_proto == bpf_htons(AF_XDP_TAG_SHORT);
-	if (bpf_skb_vlan_pop(skb) || (is_short && trim(skb))) {
-		count(AF_XDP_OUT_BAD_FRAME);
-		count_port_out(id);
-		return TC_ACT_SHOT;
-	}
-	if (!group && differ) {
-		count(AF_XDP_OUT_OTHER_MAC);
-		return bpf_redirect(AF_XDP_PORT_IFINDEX + id, 0);
-	}
-	if (!differ)
-		bpf_skb_change_type(skb, PACKET_HOST);
-	return bpf_redirect_peer(AF_XDP_PORT_IFINDEX + id, 0);
+	if (!skb->vlan_present || !port)
+		return out_drop(id, AF_XDP_OUT_BAD_FRAME);
+	return deliver(skb, port, id);
 }

@@ -54,7 +54,7 @@ ok "the address is there" contains "$(in_pod a ip -6 addr show dev eth0)" "inet6
 ok "and the route" contains "$(in_pod a ip -6 route)" "default via fe80::1 dev eth0"
 offloads_on() { in_pod a ethtool -k eth0 | grep -E '^(tx-checksum|tcp-seg|tx-vlan|tx-udp-seg|	tx-checksum).*: on'; }
 ok "no offload is on that nobody would finish" not offloads_on
-ok "no IPv6 where the host ends are" equal "$(ip -n "orrery-$instance.0" -6 addr | wc -l)" 0
+ok "no IPv6 where the host ends are" equal "$(ip -n "orrery-$instance" -6 addr | wc -l)" 0
 
 # --- refusals ---
 refused_add() { local answer; answer=$(say "$1"); [[ $answer != ok && $answer == *"$2"* ]] || { echo "$answer" >&2; return 1; }; }
@@ -171,7 +171,7 @@ ok "TCP" between 10000000 "$(iperf 5004 | jq .end.sum_received.bits_per_second)"
 
 # --- a pod that goes away under its port ---
 ip netns del "$(netns b)"
-ok "its host end goes too" wait_until 10 not ip -n "orrery-$instance.0" link show p1
+ok "its host end goes too" wait_until 10 not ip -n "orrery-$instance" link show p1
 ok "frames to it harm nobody" not ping_ok a fd00::2
 ok "its port is removed" equal "$(say del 1)" ok
 ip netns add "$(netns b)"
