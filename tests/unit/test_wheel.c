@@ -46,7 +46,6 @@ static int setup(void **state)
 	if (model->mbufs == NULL)
 		return -1;
 	memset(model->mbufs, 0, N_FRAMES * sizeof(*model->mbufs));
-	frame_dynfield_offset = offsetof(struct rte_mbuf, dynfield1) + 4; // aligned to 8
 	for (unsigned i = 0; i < N_FRAMES; i++)
 		model->entries[i].m = &model->mbufs[i];
 	*state = model;
@@ -70,7 +69,7 @@ static void insert(struct model *model, uint64_t now, uint64_t ahead, uint32_t s
 
 	if (arrival < model->last_arrival[link])
 		arrival = model->last_arrival[link];
-	if (!wheel_holds(&model->wheel, arrival))
+	if (!wheel_reaches(&model->wheel, arrival))
 		return;
 	for (unsigned i = 0; i < N_FRAMES; i++) {
 		struct entry *entry = &model->entries[i];
@@ -148,7 +147,7 @@ static void random_run(
 	rng_seed(&model->rng, seed, 0);
 	memset(model->last_arrival, 0, sizeof(model->last_arrival));
 	memset(model->last_seq, 0, sizeof(model->last_seq));
-	assert_int_equal(wheel_init(&model->wheel, horizon, slot, now), 0);
+	assert_int_equal(wheel_init(&model->wheel, horizon, slot, now, N_FRAMES), 0);
 	for (unsigned round = 0; round < 600; round++) {
 		unsigned n = (unsigned)(rng_next(&model->rng) % 40);
 
@@ -192,7 +191,7 @@ static void test_long_absence(void **state)
 	struct model *model = *state;
 
 	rng_seed(&model->rng, 9, 0);
-	assert_int_equal(wheel_init(&model->wheel, 1 << 16, 1 << 8, 0), 0);
+	assert_int_equal(wheel_init(&model->wheel, 1 << 16, 1 << 8, 0, N_FRAMES), 0);
 	for (uint32_t i = 1; i <= 100; i++)
 		insert(model, 0, rng_next(&model->rng) % (1 << 16), i);
 	expire(model, 50ull << 16, 7);
@@ -203,20 +202,42 @@ static void test_long_absence(void **state)
 	assert_int_equal(model->n_held, 0);
 }
 
+// One slot that never ends, and always holds a frame.
+static void test_endless_slot(void **state)
+{
+	struct model *model = *state;
+	struct rte_mbuf *pkts[4];
+
+	assert_int_equal(wheel_init(&model->wheel, 1000, 1ull << 40, 0, 8), 0);
+	for (uint64_t t = 0; t < 1000; t++) {
+		struct rte_mbuf *m = &model->mbufs[t % 16];
+
+		frame_of(m)->time_tsc = t + 3;
+		assert_false(wheel_is_full(&model->wheel));
+		wheel_insert(&model->wheel, m);
+		if (t < 3) {
+			assert_int_equal(wheel_expire(&model->wheel, t, pkts, 4), 0);
+			continue;
+		}
+		assert_int_equal(wheel_expire(&model->wheel, t, pkts, 4), 1);
+		assert_ptr_equal(pkts[0], &model->mbufs[(t - 3) % 16]);
+	}
+}
+
 static void test_horizon(void **state)
 {
 	struct model *model = *state;
 	const uint64_t now = 123456789;
 
-	assert_int_equal(wheel_init(&model->wheel, 1 << 16, 1 << 8, 0), 0);
+	assert_int_equal(wheel_init(&model->wheel, 1 << 16, 1 << 8, 0, N_FRAMES), 0);
 	wheel_set_now(&model->wheel, now);
-	assert_true(wheel_holds(&model->wheel, now));
-	assert_true(wheel_holds(&model->wheel, now + (1 << 16)));
-	assert_false(wheel_holds(&model->wheel, now + (1 << 17) + (1 << 8)));
-	assert_true(wheel_holds(&model->wheel, now - 1000)); // at once
+	assert_true(wheel_reaches(&model->wheel, now));
+	assert_true(wheel_reaches(&model->wheel, now + (1 << 16)));
+	assert_false(wheel_reaches(&model->wheel, now + (1 << 17) + (1 << 8)));
+	assert_true(wheel_reaches(&model->wheel, now - 1000)); // at once
 	assert_int_equal(wheel_next(&model->wheel), WHEEL_NEVER);
 	wheel_fini(&model->wheel);
-	assert_int_equal(wheel_init(&model->wheel, 1ull << 62, 1, 0), -EINVAL);
+	assert_int_equal(wheel_init(&model->wheel, 1ull << 62, 1, 0, N_FRAMES), -EINVAL);
 }
 
 static void test_drain(void **state)
@@ -226,7 +247,7 @@ static void test_drain(void **state)
 	unsigned n, total = 0;
 
 	rng_seed(&model->rng, 11, 0);
-	assert_int_equal(wheel_init(&model->wheel, 1 << 20, 1 << 10, 0), 0);
+	assert_int_equal(wheel_init(&model->wheel, 1 << 20, 1 << 10, 0, N_FRAMES), 0);
 	for (uint32_t i = 1; i <= 1000; i++)
 		insert(model, 0, rng_next(&model->rng) % (1 << 20), i);
 	while ((n = wheel_drain(&model->wheel, pkts, 64)) != 0)
@@ -241,6 +262,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(test_random, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_long_absence, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_endless_slot, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_horizon, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
 	};

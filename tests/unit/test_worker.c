@@ -101,7 +101,7 @@ static void test_sleep_and_wake(void **state)
 	rig_send(&rig, 0, 5, 64, 0);
 	assert_int_equal(wait_frames(&rig, 1, 5), 5);
 	wait_asleep(&rig, 0, before.sleeps + 1);
-	assert_int_equal(stats_of(&rig, 0).went_hot, 1);
+	assert_true(stats_of(&rig, 0).went_hot >= 1);
 	close_threads(&rig);
 }
 

@@ -28,8 +28,6 @@
 #define WAIT_STEP_NS 20000
 #define WAIT_SPINS 2000 // a grace period takes a loop or two of each worker: about this long
 
-int frame_dynfield_offset = -1;
-
 struct datapath {
 	const struct view *_Atomic published;
 	struct rte_rcu_qsbr *qsbr;
@@ -58,12 +56,11 @@ static int register_frame(struct fault *fault)
 	        .align = alignof(struct frame),
 	};
 
-	frame_dynfield_offset = rte_mbuf_dynfield_register(&field);
-	if (frame_dynfield_offset >= 0)
+	if (rte_mbuf_dynfield_register_offset(&field, FRAME_OFFSET) == (int)FRAME_OFFSET)
 		return 0;
 	return fault_set(fault, -rte_errno, NULL,
-	        "no room for %zu bytes in the packet buffer's dynamic fields: %s",
-	        sizeof(struct frame), rte_strerror(rte_errno));
+	        "the packet buffer's dynamic field at %zu is taken by something else: %s",
+	        (size_t)FRAME_OFFSET, rte_strerror(rte_errno));
 }
 
 static int check_config(const struct datapath_config *config, struct fault *fault)

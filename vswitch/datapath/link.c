@@ -289,8 +289,10 @@ static inline unsigned carry(struct worker *w, const struct link *link, struct r
 	arrival = departure.tsc + delay_at(params, departure.tsc, w->links.slope_max_tsc, jitter);
 	if (!(params->flags & LINK_REORDER))
 		arrival = RTE_MAX(arrival, state->last_arrival_tsc);
-	if (unlikely(!wheel_holds(&w->wheel, arrival)))
+	if (unlikely(!wheel_reaches(&w->wheel, arrival)))
 		return DROP_WHEEL_HORIZON;
+	if (unlikely(wheel_is_full(&w->wheel)))
+		return DROP_WHEEL_FULL;
 	f->wait = 0;
 	if (queued) {
 		f->wait = (uint32_t)((departure.tsc - f->time_tsc) >> FRAME_TIME_SHIFT) + 1;
@@ -310,6 +312,8 @@ static unsigned carry_at_once(struct worker *w, const struct link *link, struct 
 {
 	struct frame *f = frame_of(m);
 
+	if (unlikely(wheel_is_full(&w->wheel)))
+		return DROP_WHEEL_FULL;
 	f->wait = 0;
 	f->flight = 0;
 	f->iface_id = link->params->to;

@@ -8,8 +8,11 @@
 //	                         \-> local_burst (ND, ICMPv6 to the router, errors)
 #pragma once
 
+#include <assert.h>
 #include <rte_mbuf.h>
 #include <rte_mbuf_dyn.h>
+#include <stdalign.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "datapath.h"
@@ -29,7 +32,7 @@ struct worker; // worker.h
 // Written by the worker that holds the frame. A stage that makes a frame of its own (an ICMPv6
 // answer) fills time_tsc, link_id and iface_id.
 struct frame {
-	struct rte_mbuf *next; // in the wheel's slot
+	uint64_t reserved;
 	// When it was received; once on a link, when it arrives at iface_id. A router leaves it
 	// alone: the next link's clock goes on from there, without what processing took.
 	uint64_t time_tsc;
@@ -44,11 +47,16 @@ struct frame {
 
 #define FRAME_TIME_SHIFT 4 // 2^32 units are 17 s at 4 GHz, more than a wheel can hold
 
-extern int frame_dynfield_offset; // set once by datapath_create
+// Where in the mbuf: known when compiled, since all of the hot path goes through it.
+// datapath_create registers the field at this very place, or fails.
+#define FRAME_OFFSET RTE_ALIGN_CEIL(offsetof(struct rte_mbuf, dynfield1), alignof(struct frame))
+
+static_assert(
+        FRAME_OFFSET + sizeof(struct frame) <= sizeof(struct rte_mbuf), "a frame fits its mbuf");
 
 static inline struct frame *frame_of(struct rte_mbuf *m)
 {
-	return RTE_MBUF_DYNFIELD(m, frame_dynfield_offset, struct frame *);
+	return RTE_MBUF_DYNFIELD(m, FRAME_OFFSET, struct frame *);
 }
 
 // Frames from ports: m->port -> interface, time stamped; wire to link_burst, router to

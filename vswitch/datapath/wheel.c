@@ -10,40 +10,62 @@
 #include "region.h"
 
 #define SLOTS_MIN 64ull
+#define FETCH_SLOTS_AHEAD 4 // a slot's chunk is fetched while these are worked on
 
 static uint64_t bitmap_words(uint64_t bits)
 {
 	return (bits + 63) / 64;
 }
 
-int wheel_init(struct wheel *wheel, uint64_t horizon_tsc, uint64_t slot_tsc, uint64_t now_tsc)
+static uint64_t bitmap_memory(struct wheel *wheel, uint64_t n_slots)
 {
-	uint64_t n_slots, n_bits;
-	uint64_t *words;
+	uint64_t size = 0;
+
+	for (uint64_t n_bits = n_slots; n_bits > 1; n_bits = bitmap_words(n_bits)) {
+		size += bitmap_words(n_bits) * sizeof(uint64_t);
+		wheel->n_levels++;
+	}
+	return size;
+}
+
+static void lay_out(struct wheel *wheel, uint64_t n_slots)
+{
+	uint64_t *words, n_words = n_slots;
+
+	wheel->fresh_chunks = wheel->memory;
+	wheel->slots = (uintptr_t *)(wheel->fresh_chunks + wheel->max_frames);
+	wheel->current = (struct rte_mbuf **)(wheel->slots + n_slots);
+	words = (uint64_t *)(wheel->current + 2ull * wheel->max_frames);
+	for (unsigned level = 0; level < wheel->n_levels; level++) {
+		wheel->levels[level] = words;
+		n_words = bitmap_words(n_words);
+		words += n_words;
+	}
+}
+
+int wheel_init(struct wheel *wheel, uint64_t horizon_tsc, uint64_t slot_tsc, uint64_t now_tsc,
+        uint32_t max_frames)
+{
+	uint64_t n_slots;
 
 	memset(wheel, 0, sizeof(*wheel));
 	wheel->slot_shift = (unsigned)__builtin_ctzll(rte_align64pow2(RTE_MAX(slot_tsc, 1ull)));
 	// Two more: the slot that has begun, and the one the horizon ends in.
 	n_slots = rte_align64pow2(RTE_MAX((horizon_tsc >> wheel->slot_shift) + 2, SLOTS_MIN));
-	wheel->memory_size = n_slots * sizeof(*wheel->slots);
-	for (n_bits = n_slots; n_bits > 1; n_bits = bitmap_words(n_bits)) {
-		if (wheel->n_levels++ == WHEEL_LEVELS)
-			return -EINVAL;
-		wheel->memory_size += bitmap_words(n_bits) * sizeof(uint64_t);
-	}
+	wheel->memory_size = n_slots * sizeof(*wheel->slots) + bitmap_memory(wheel, n_slots);
+	if (wheel->n_levels > WHEEL_LEVELS)
+		return -EINVAL;
+	wheel->max_frames = max_frames;
+	wheel->memory_size += max_frames * sizeof(struct wheel_chunk);
+	wheel->memory_size += 2ull * max_frames * sizeof(struct rte_mbuf *);
 	wheel->memory = region_map(wheel->memory_size);
 	if (wheel->memory == NULL)
 		return -ENOMEM;
-	wheel->slots = wheel->memory;
-	words = (uint64_t *)(wheel->slots + n_slots);
-	n_bits = n_slots;
-	for (unsigned level = 0; level < wheel->n_levels; level++) {
-		wheel->levels[level] = words;
-		n_bits = bitmap_words(n_bits);
-		words += n_bits;
-	}
+	lay_out(wheel, n_slots);
 	wheel->mask = n_slots - 1;
 	wheel->slot = now_tsc >> wheel->slot_shift;
+	wheel->current_begin = max_frames;
+	wheel->current_end = max_frames;
 	wheel->current_due = WHEEL_NEVER;
 	return 0;
 }
@@ -52,6 +74,18 @@ void wheel_fini(struct wheel *wheel)
 {
 	region_unmap(wheel->memory, wheel->memory_size);
 	memset(wheel, 0, sizeof(*wheel));
+}
+
+static void mark_slot(struct wheel *wheel, uint64_t idx)
+{
+	for (unsigned level = 0; level < wheel->n_levels; level++, idx >>= 6) {
+		uint64_t *word = &wheel->levels[level][idx >> 6];
+		uint64_t before = *word;
+
+		*word = before | 1ull << (idx & 63);
+		if (before != 0)
+			return;
+	}
 }
 
 static void clear_slot(struct wheel *wheel, uint64_t idx)
@@ -99,63 +133,134 @@ static bool next_slot(const struct wheel *wheel, uint64_t *ret_slot)
 	return true;
 }
 
-// Begins a slot: its list, newest first, becomes `current`, oldest first.
-static void open_slot(struct wheel *wheel, uint64_t slot)
+void wheel_insert_chunk(struct wheel *wheel, uint64_t idx, struct rte_mbuf *m)
 {
-	struct rte_mbuf **head = &wheel->slots[slot & wheel->mask];
-	struct rte_mbuf *m = *head, *older = NULL;
-	uint64_t due = WHEEL_NEVER;
+	uintptr_t *word = &wheel->slots[idx];
+	struct wheel_chunk *chunk = wheel->free_chunks;
 
-	*head = NULL;
-	clear_slot(wheel, slot & wheel->mask);
-	wheel->slot = slot;
-	wheel->current_tail = m;
-	while (m != NULL) {
-		struct frame *f = frame_of(m);
-		struct rte_mbuf *next = f->next;
-
-		rte_prefetch0(m); // its first line: the stages that follow read the length
-		due = RTE_MIN(due, f->time_tsc);
-		f->next = older;
-		older = m;
-		m = next;
+	if (likely(chunk != NULL))
+		wheel->free_chunks = chunk->next;
+	else
+		chunk = wheel->fresh_chunks++; // every chunk in use holds a frame: there are enough
+	if (*word == 0) {
+		mark_slot(wheel, idx);
+		chunk->next = NULL;
+	} else {
+		chunk->next = (struct wheel_chunk *)(*word - WHEEL_CHUNK_FRAMES);
 	}
-	wheel->current = older;
-	wheel->current_due = due;
+	chunk->pkts[0] = m;
+	*word = (uintptr_t)chunk + 1;
 }
 
+// To the front: there is room for max_frames insertions then, so a frame is moved once at most.
+void wheel_compact(struct wheel *wheel)
+{
+	uint32_t n = wheel->current_end - wheel->current_begin;
+
+	memmove(wheel->current, wheel->current + wheel->current_begin, n * sizeof(*wheel->current));
+	wheel->current_begin = 0;
+	wheel->current_end = n;
+}
+
+static inline void fetch_chunk(const struct wheel *wheel, uint64_t slot)
+{
+	uintptr_t word = wheel->slots[slot & wheel->mask];
+
+	if (word != 0)
+		rte_prefetch0((const void *)(word & ~(uintptr_t)(sizeof(struct wheel_chunk) - 1)));
+}
+
+// Begins a slot: its chunks, newest first, become `current`, oldest frame first. That is why
+// `current` begins in the middle of its array and is filled backwards.
+static void open_slot(struct wheel *wheel, uint64_t slot)
+{
+	uintptr_t *word = &wheel->slots[slot & wheel->mask];
+	unsigned n = *word % sizeof(struct wheel_chunk);
+	struct wheel_chunk *chunk = (struct wheel_chunk *)(*word - n);
+	struct rte_mbuf **begin = wheel->current + wheel->max_frames;
+
+	*word = 0;
+	clear_slot(wheel, slot & wheel->mask);
+	wheel->slot = slot;
+	wheel->current_end = wheel->max_frames;
+	fetch_chunk(wheel, slot + FETCH_SLOTS_AHEAD);
+	while (chunk != NULL) {
+		struct wheel_chunk *older = chunk->next;
+
+		begin -= n;
+		for (unsigned i = 0; i < n; i++)
+			begin[i] = chunk->pkts[i];
+		chunk->next = wheel->free_chunks;
+		wheel->free_chunks = chunk;
+		chunk = older;
+		n = WHEEL_CHUNK_FRAMES;
+	}
+	wheel->current_begin = (uint32_t)(begin - wheel->current);
+	wheel->current_due = 0; // not looked at yet
+}
+
+static inline void fetch_frame(struct rte_mbuf *m)
+{
+	rte_prefetch0(frame_of(m));
+	rte_prefetch0(m);
+}
+
+static void note_empty(struct wheel *wheel)
+{
+	wheel->current_begin = wheel->max_frames;
+	wheel->current_end = wheel->max_frames;
+	wheel->current_due = WHEEL_NEVER;
+}
+
+// The slot is over: all of it is due.
+static unsigned take_all(struct wheel *wheel, struct rte_mbuf **pkts, unsigned n)
+{
+	struct rte_mbuf **from = wheel->current + wheel->current_begin;
+
+	n = RTE_MIN(n, wheel->current_end - wheel->current_begin);
+	for (unsigned i = 0; i < n; i++) {
+		pkts[i] = from[i];
+		fetch_frame(from[i]);
+	}
+	wheel->current_begin += n;
+	if (wheel->current_begin == wheel->current_end)
+		note_empty(wheel);
+	else
+		wheel->current_due = 0;
+	return n;
+}
+
+// The slot is under way. What is not due yet moves up behind what has been taken.
 static unsigned take_due(struct wheel *wheel, uint64_t now_tsc, struct rte_mbuf **pkts, unsigned n)
 {
-	struct rte_mbuf *m = wheel->current, *kept = NULL, *kept_tail = NULL;
+	struct rte_mbuf **frames = wheel->current;
+	uint32_t i, n_kept = 0, begin = wheel->current_begin;
 	uint64_t due = WHEEL_NEVER;
 	unsigned n_taken = 0;
 
-	while (m != NULL && n_taken < n) {
-		struct frame *f = frame_of(m);
+	for (i = begin; i < wheel->current_end && n_taken < n; i++) {
+		struct rte_mbuf *m = frames[i];
+		uint64_t time_tsc = frame_of(m)->time_tsc;
 
-		if (f->time_tsc <= now_tsc) {
+		if (time_tsc <= now_tsc) {
 			pkts[n_taken++] = m;
 		} else {
-			due = RTE_MIN(due, f->time_tsc);
-			if (kept == NULL)
-				kept = m;
-			else
-				frame_of(kept_tail)->next = m;
-			kept_tail = m;
+			due = RTE_MIN(due, time_tsc);
+			frames[begin + n_kept++] = m;
 		}
-		m = f->next;
 	}
-	if (m != NULL)
-		due = 0; // not looked at to the end
-	if (kept == NULL)
-		kept = m;
+	memmove(&frames[i - n_kept], &frames[begin], n_kept * sizeof(*frames));
+	wheel->current_begin = i - n_kept;
+	if (wheel->current_begin == wheel->current_end)
+		note_empty(wheel);
 	else
-		frame_of(kept_tail)->next = m;
-	if (m == NULL)
-		wheel->current_tail = kept_tail;
-	wheel->current = kept;
-	wheel->current_due = due;
+		wheel->current_due = i < wheel->current_end ? 0 : due;
 	return n_taken;
+}
+
+static inline bool is_current_empty(const struct wheel *wheel)
+{
+	return wheel->current_begin == wheel->current_end;
 }
 
 unsigned wheel_expire(struct wheel *wheel, uint64_t now_tsc, struct rte_mbuf **pkts, unsigned n)
@@ -164,10 +269,12 @@ unsigned wheel_expire(struct wheel *wheel, uint64_t now_tsc, struct rte_mbuf **p
 	unsigned n_taken = 0;
 
 	for (;;) {
-		if (wheel->current_due <= now_tsc)
+		if (wheel->slot < now_slot)
+			n_taken += take_all(wheel, pkts + n_taken, n - n_taken);
+		else if (wheel->current_due <= now_tsc)
 			n_taken += take_due(wheel, now_tsc, pkts + n_taken, n - n_taken);
 		// What is left in `current` is not due: no later slot can be.
-		if (n_taken == n || wheel->current != NULL || wheel->slot >= now_slot)
+		if (n_taken == n || !is_current_empty(wheel) || wheel->slot >= now_slot)
 			break;
 		if (!next_slot(wheel, &slot) || slot > now_slot) {
 			wheel->slot = now_slot;
@@ -181,21 +288,20 @@ unsigned wheel_expire(struct wheel *wheel, uint64_t now_tsc, struct rte_mbuf **p
 
 unsigned wheel_drain(struct wheel *wheel, struct rte_mbuf **pkts, unsigned n)
 {
-	unsigned n_taken;
 	uint64_t slot;
 
-	if (wheel->current == NULL && next_slot(wheel, &slot))
+	if (is_current_empty(wheel) && next_slot(wheel, &slot))
 		open_slot(wheel, slot);
-	n_taken = wheel->current != NULL ? take_due(wheel, WHEEL_NEVER, pkts, n) : 0;
-	wheel->n_frames -= n_taken;
-	return n_taken;
+	n = take_all(wheel, pkts, n);
+	wheel->n_frames -= n;
+	return n;
 }
 
 uint64_t wheel_next(const struct wheel *wheel)
 {
 	uint64_t slot;
 
-	if (wheel->current != NULL)
+	if (!is_current_empty(wheel))
 		return wheel->current_due;
 	return next_slot(wheel, &slot) ? slot << wheel->slot_shift : WHEEL_NEVER;
 }

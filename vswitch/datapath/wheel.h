@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 // The timing wheel: every frame in flight towards one worker, keyed by its arrival time.
 //
-// A flat array of slots, each a list through struct frame.next, under a tree of bitmaps that finds
-// the next slot in use. Insertion and expiry cost O(1) a frame whatever the number of frames and
-// links; the wheel allocates nothing once made. Slot n holds the arrivals of 2^slot_shift cycles;
-// frames of the slot that has begun lie in a list of their own, `current`, where they wait for
+// A flat array of slots under a tree of bitmaps that finds the next slot in use. A slot is a chain
+// of chunks, a cache line of frame pointers each: what is handed out is known seven frames at a
+// time and can be fetched before it is looked at, though frames lay out of the cache for as long as
+// their delay. Insertion and expiry cost O(1) a frame whatever the number of frames and links;
+// nothing is allocated once the wheel is made. Slot n holds the arrivals of 2^slot_shift cycles;
+// frames of the slot that has begun lie in an array of their own, `current`, where they wait for
 // their cycle.
 //
 // Order. No frame comes out before its arrival time. Of two frames whose arrival times lie in
@@ -12,13 +14,20 @@
 // insertion as far as they are due: so frames of one link, whose arrival times do not decrease,
 // never overtake each other.
 //
-// Cost of `current`: it is walked again when its earliest frame falls due, so at most once a loop
-// and only until its slot is over; a worker that has much to do makes long loops and few walks.
+// Cost of `current`: it is looked through again when its earliest frame falls due, so at most once
+// a loop and only until its slot is over; a worker that has much to do makes long loops and few
+// looks.
+//
+// Memory: 8 bytes a slot, and a chunk of 64 bytes for each frame at worst (one frame a slot), a
+// seventh of that when slots are well filled. Address space is reserved, pages are populated on
+// touch.
 //
 // Thread: the owning worker; init and fini on control.
 #pragma once
 
+#include <assert.h>
 #include <rte_branch_prediction.h>
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,31 +35,44 @@
 
 #define WHEEL_LEVELS 5 // of bitmaps: room for 64^5 slots
 #define WHEEL_NEVER UINT64_MAX
+#define WHEEL_CHUNK_FRAMES 7
+
+struct wheel_chunk {
+	alignas(64) struct rte_mbuf *pkts[WHEEL_CHUNK_FRAMES];
+	struct wheel_chunk *next; // older frames of the slot, or the next free chunk
+};
+
+static_assert(
+        sizeof(struct wheel_chunk) == 64, "a chunk is a line, and leaves six bits of its address");
 
 struct wheel {
 	uint64_t slot; // absolute number of the slot that has begun
 	uint64_t mask; // number of slots - 1
-	struct rte_mbuf **slots; // newest insertion first: an insertion touches no other frame
+	uintptr_t *slots; // newest chunk's address + number of its frames; 0: empty
+	struct wheel_chunk *free_chunks;
+	uint64_t n_frames;
 	unsigned slot_shift; // log2 of a slot's cycles
 	unsigned n_levels;
-	uint64_t n_frames;
-	struct rte_mbuf *current; // oldest insertion first
-	struct rte_mbuf *current_tail;
+	struct rte_mbuf **current; // [2 * max_frames] in order of insertion
+	uint32_t current_begin;
+	uint32_t current_end;
 	uint64_t current_due; // nothing in `current` is due before; WHEEL_NEVER if it is empty
 	uint64_t *levels[WHEEL_LEVELS]; // [0]: a bit a slot; [n]: a bit a word of [n - 1]
+	struct wheel_chunk *fresh_chunks; // never used yet, in a row
+	uint32_t max_frames;
 	void *memory;
 	uint64_t memory_size;
 };
 
-// Reserves address space; pages are populated as the hand passes. `slot_tsc` is rounded up to a
-// power of two. Returns 0, -EINVAL (more slots than the bitmaps hold) or -ENOMEM.
-__attribute__((warn_unused_result)) int wheel_init(
-        struct wheel *wheel, uint64_t horizon_tsc, uint64_t slot_tsc, uint64_t now_tsc);
+// `slot_tsc` is rounded up to a power of two; at most `max_frames` are held at a time. Returns 0,
+// -EINVAL (more slots than the bitmaps hold) or -ENOMEM.
+__attribute__((warn_unused_result)) int wheel_init(struct wheel *wheel, uint64_t horizon_tsc,
+        uint64_t slot_tsc, uint64_t now_tsc, uint32_t max_frames);
 // Frames still held are the caller's: take them out first (wheel_drain).
 void wheel_fini(struct wheel *wheel);
 
 // Hands out at most `n` frames that are due; fewer than `n` means that no other is. `now_tsc` never
-// goes back.
+// goes back. What it hands out is being fetched into the cache.
 unsigned wheel_expire(struct wheel *wheel, uint64_t now_tsc, struct rte_mbuf **pkts, unsigned n);
 // Hands out frames whatever their time, until it returns 0.
 unsigned wheel_drain(struct wheel *wheel, struct rte_mbuf **pkts, unsigned n);
@@ -65,46 +87,43 @@ static inline void wheel_set_now(struct wheel *wheel, uint64_t now_tsc)
 }
 
 // Whether the arrival time is within the horizon.
-static inline bool wheel_holds(const struct wheel *wheel, uint64_t arrival_tsc)
+static inline bool wheel_reaches(const struct wheel *wheel, uint64_t arrival_tsc)
 {
 	return (int64_t)((arrival_tsc >> wheel->slot_shift) - wheel->slot) <= (int64_t)wheel->mask;
 }
 
-static inline void wheel_mark_slot(struct wheel *wheel, uint64_t idx)
+static inline bool wheel_is_full(const struct wheel *wheel)
 {
-	for (unsigned level = 0; level < wheel->n_levels; level++, idx >>= 6) {
-		uint64_t *word = &wheel->levels[level][idx >> 6];
-		uint64_t before = *word;
-
-		*word = before | 1ull << (idx & 63);
-		if (before != 0)
-			return;
-	}
+	return wheel->n_frames == wheel->max_frames;
 }
 
-// Takes `m` until frame_of(m)->time_tsc, which wheel_holds() has agreed to; a time that has passed
-// means "at once".
+// Makes room behind `current`.
+void wheel_compact(struct wheel *wheel);
+// A slot that is empty, or whose newest chunk is full.
+void wheel_insert_chunk(struct wheel *wheel, uint64_t idx, struct rte_mbuf *m);
+
+// Takes `m` until frame_of(m)->time_tsc; a time that has passed means "at once". The caller has
+// asked wheel_reaches() and wheel_is_full().
 static inline void wheel_insert(struct wheel *wheel, struct rte_mbuf *m)
 {
-	struct frame *f = frame_of(m);
-	uint64_t slot = f->time_tsc >> wheel->slot_shift;
+	uint64_t time_tsc = frame_of(m)->time_tsc, slot = time_tsc >> wheel->slot_shift;
 
 	wheel->n_frames++;
 	if (likely((int64_t)(slot - wheel->slot) > 0)) {
-		struct rte_mbuf **head = &wheel->slots[slot & wheel->mask];
+		uintptr_t *word = &wheel->slots[slot & wheel->mask];
+		unsigned n = *word % sizeof(struct wheel_chunk);
 
-		f->next = *head;
-		*head = m;
-		if (f->next == NULL)
-			wheel_mark_slot(wheel, slot & wheel->mask);
+		if (n % WHEEL_CHUNK_FRAMES == 0) {
+			wheel_insert_chunk(wheel, slot & wheel->mask, m);
+		} else {
+			((struct wheel_chunk *)(*word - n))->pkts[n] = m;
+			++*word;
+		}
 		return;
 	}
-	f->next = NULL;
-	if (wheel->current == NULL)
-		wheel->current = m;
-	else
-		frame_of(wheel->current_tail)->next = m;
-	wheel->current_tail = m;
-	if (f->time_tsc < wheel->current_due)
-		wheel->current_due = f->time_tsc;
+	if (unlikely(wheel->current_end == 2 * wheel->max_frames))
+		wheel_compact(wheel);
+	wheel->current[wheel->current_end++] = m;
+	if (time_tsc < wheel->current_due)
+		wheel->current_due = time_tsc;
 }

@@ -66,7 +66,8 @@ int worker_init(struct worker *w, const struct datapath_config *config, struct f
 		return fault_set(fault, -errno, NULL, "worker %u: cannot watch its eventfd: %s",
 		        w->idx, strerror(errno));
 	ret = wheel_init(&w->wheel, ns_to_tsc(w, config->wheel_horizon_ns),
-	        ns_to_tsc(w, config->wheel_slot_ns), rte_rdtsc());
+	        ns_to_tsc(w, config->wheel_slot_ns), rte_rdtsc(),
+	        config->n_workers * config->pool_frames);
 	if (ret < 0)
 		return fault_set(fault, ret, "wheel_horizon_ns",
 		        "worker %u: no wheel of %llu ns in slots of %llu ns: %s", w->idx,
