@@ -37,7 +37,8 @@ struct datapath {
 	const unsigned *lcores; // copy
 	unsigned *lcores_memory;
 	uint32_t max_ports;
-	struct port *_Atomic *ports;
+	struct port *_Atomic *ports; // [max_ports]
+	_Atomic uint32_t *port_ifaces; // [max_ports] their interfaces, DP_NONE: no such port
 	struct worker *workers; // [n_workers]
 };
 
@@ -145,6 +146,7 @@ static int create_worker(struct datapath *dp, uint16_t idx, const struct datapat
 	w->published = &dp->published;
 	w->qsbr = dp->qsbr;
 	w->ports = dp->ports;
+	w->port_ifaces = dp->port_ifaces;
 	w->tsc_hz = dp->tsc_hz;
 	w->relays = rte_zmalloc(NULL, dp->n_workers * sizeof(*w->relays), RTE_CACHE_LINE_SIZE);
 	w->inbound =
@@ -159,15 +161,18 @@ static int create_shared(
         struct datapath *dp, const struct datapath_config *config, struct fault *fault)
 {
 	dp->ports = region_map(config->max_ports * sizeof(*dp->ports));
+	dp->port_ifaces = region_map(config->max_ports * sizeof(*dp->port_ifaces));
 	dp->qsbr =
 	        rte_zmalloc(NULL, rte_rcu_qsbr_get_memsize(config->n_workers), RTE_CACHE_LINE_SIZE);
 	dp->workers =
 	        rte_zmalloc(NULL, config->n_workers * sizeof(*dp->workers), alignof(struct worker));
 	dp->lcores_memory = calloc(config->n_workers, sizeof(unsigned));
-	if (dp->ports == NULL || dp->qsbr == NULL || dp->workers == NULL ||
-	        dp->lcores_memory == NULL)
+	if (dp->ports == NULL || dp->port_ifaces == NULL || dp->qsbr == NULL ||
+	        dp->workers == NULL || dp->lcores_memory == NULL)
 		return fault_set(fault, -ENOMEM, NULL, "no memory for %u workers and %u ports",
 		        config->n_workers, config->max_ports);
+	for (uint32_t i = 0; i < config->max_ports; i++)
+		atomic_init(&dp->port_ifaces[i], DP_NONE);
 	if (config->lcores != NULL) {
 		memcpy(dp->lcores_memory, config->lcores, config->n_workers * sizeof(unsigned));
 		dp->lcores = dp->lcores_memory;
@@ -236,6 +241,7 @@ void datapath_destroy(struct datapath *dp)
 	rte_free(dp->workers);
 	rte_free(dp->qsbr);
 	region_unmap(dp->ports, dp->max_ports * sizeof(*dp->ports));
+	region_unmap(dp->port_ifaces, dp->max_ports * sizeof(*dp->port_ifaces));
 	free(dp->lcores_memory);
 	free(dp);
 }
@@ -320,12 +326,17 @@ uint64_t datapath_publish(struct datapath *dp, const struct view *view)
 void datapath_set_port(struct datapath *dp, struct port *port)
 {
 	assert(port->id < dp->max_ports && port->worker < dp->n_workers);
+	// Relaxed: the port's pointer, released after it, carries it to who looks at both; input
+	// looks at this alone, and finds an interface that stays until a grace period after the
+	// port.
+	atomic_store_explicit(&dp->port_ifaces[port->id], port->iface_id, memory_order_relaxed);
 	atomic_store_explicit(&dp->ports[port->id], port, memory_order_release);
 }
 
 void datapath_clear_port(struct datapath *dp, uint32_t port_id)
 {
 	assert(port_id < dp->max_ports);
+	atomic_store_explicit(&dp->port_ifaces[port_id], DP_NONE, memory_order_relaxed);
 	atomic_store_explicit(&dp->ports[port_id], NULL, memory_order_release);
 }
 

@@ -2,72 +2,57 @@
 // Frames from ports: which interface is this, wire or router?
 #include <rte_ether.h>
 
-#include "port_ops.h"
 #include "worker.h"
 
-// A run of frames from one port.
-struct run {
-	uint32_t port_id;
-	uint32_t iface_id;
-	uint8_t kind; // enum node_kind
-	uint32_t n_pkts;
-	uint64_t n_bytes;
-};
-
-static void begin_run(struct worker *w, struct run *run, uint32_t port_id)
+// DP_NONE: the port is not known (any more).
+static inline uint32_t iface_of_port(const struct worker *w, uint32_t port_id)
 {
-	const struct port *port = worker_port(w, port_id);
-
-	*run = (struct run){.port_id = port_id, .iface_id = DP_NONE, .kind = NODE_KIND_NONE};
-	if (port == NULL)
-		return;
-	run->iface_id = port->iface_id;
-	run->kind = w->view->ifaces[port->iface_id].kind;
+	// Relaxed: an interface's slot is written before a port is plugged in, and stays.
+	return port_id < w->max_ports
+	               ? atomic_load_explicit(&w->port_ifaces[port_id], memory_order_relaxed)
+	               : DP_NONE;
 }
 
-static void end_run(struct worker *w, const struct run *run)
+static inline void count_received(struct worker *w, uint32_t iface_id, uint32_t len)
 {
-	if (run->n_pkts == 0)
-		return;
-	counter_add(&w->counters.rx_pkts, run->n_pkts);
-	counter_add(&w->counters.rx_bytes, run->n_bytes);
-	if (run->iface_id == DP_NONE)
-		return;
-	counter_add(&w->ifaces[run->iface_id].rx_pkts, run->n_pkts);
-	counter_add(&w->ifaces[run->iface_id].rx_bytes, run->n_bytes);
+	counter_add(&w->ifaces[iface_id].rx_pkts, 1);
+	counter_add(&w->ifaces[iface_id].rx_bytes, len);
 }
 
 void input_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {
+	const struct dp_iface *ifaces = w->view->ifaces;
 	struct rte_mbuf *routed[BURST_MAX];
 	unsigned n_wired = 0, n_routed = 0;
-	struct run run = {.port_id = DP_NONE};
+	uint64_t n_bytes = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];
 		struct frame *f = frame_of(m);
+		uint32_t len = m->pkt_len, iface_id = iface_of_port(w, m->port);
+		uint8_t kind = NODE_KIND_NONE;
 
-		if (m->port != run.port_id) {
-			end_run(w, &run);
-			begin_run(w, &run, m->port);
+		n_bytes += len;
+		if (likely(iface_id != DP_NONE)) {
+			kind = ifaces[iface_id].kind;
+			count_received(w, iface_id, len);
 		}
-		run.n_pkts++;
-		run.n_bytes += m->pkt_len;
 		f->time_tsc = w->now_tsc;
-		f->iface_id = run.iface_id;
-		if (unlikely(m->pkt_len < RTE_ETHER_HDR_LEN)) {
+		f->iface_id = iface_id;
+		if (unlikely(len < RTE_ETHER_HDR_LEN)) {
 			drop_burst(w, &m, 1, DROP_RUNT);
-		} else if (likely(run.kind == NODE_KIND_POD)) {
-			f->link_id = run.iface_id;
+		} else if (likely(kind == NODE_KIND_POD)) {
+			f->link_id = iface_id;
 			pkts[n_wired++] = m;
-		} else if (run.kind == NODE_KIND_ROUTER) {
+		} else if (kind == NODE_KIND_ROUTER) {
 			f->link_id = DP_NONE;
 			routed[n_routed++] = m;
 		} else {
 			drop_burst(w, &m, 1, DROP_PORT_NONE);
 		}
 	}
-	end_run(w, &run);
+	counter_add(&w->counters.rx_pkts, n);
+	counter_add(&w->counters.rx_bytes, n_bytes);
 	if (n_wired != 0)
 		link_burst(w, pkts, n_wired);
 	if (n_routed != 0)

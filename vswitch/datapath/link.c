@@ -165,7 +165,7 @@ static void drain_waiting(const struct link *link, uint64_t t)
 {
 	struct link_model *model = link->model;
 
-	while (model->wait_head != NULL && wait_of(model->wait_head)->departure_tsc <= t) {
+	while (model->wait_head != NULL && frame_of(model->wait_head)->departure_tsc <= t) {
 		model->wait_head = wait_of(model->wait_head)->next;
 		model->wait_pkts--;
 	}
@@ -173,12 +173,11 @@ static void drain_waiting(const struct link *link, uint64_t t)
 		forget_waiting(link);
 }
 
-static void add_waiting(const struct link *link, struct rte_mbuf *m, uint64_t departure_tsc)
+static void add_waiting(const struct link *link, struct rte_mbuf *m)
 {
 	struct link_model *model = link->model;
 
 	wait_of(m)->next = NULL;
-	wait_of(m)->departure_tsc = departure_tsc;
 	if (model->wait_head == NULL)
 		model->wait_head = m;
 	else
@@ -268,7 +267,7 @@ static void enter_queue(
 	link->state->busy_until_tsc = departure->tsc;
 	link->state->busy_frac_q16 = departure->frac_q16;
 	if (link->params->queue_pkts != UINT32_MAX)
-		add_waiting(link, m, departure->tsc);
+		add_waiting(link, m);
 }
 
 // Queue, rate, delay: from here on the frame is the wheel's. Returns LINK_TAKEN or why not.
@@ -293,13 +292,11 @@ static inline unsigned carry(struct worker *w, const struct link *link, struct r
 		return DROP_WHEEL_HORIZON;
 	if (unlikely(wheel_is_full(&w->wheel)))
 		return DROP_WHEEL_FULL;
-	f->wait = 0;
-	if (queued) {
-		f->wait = (uint32_t)((departure.tsc - f->time_tsc) >> FRAME_TIME_SHIFT) + 1;
+	f->accepted_tsc = f->time_tsc;
+	f->departure_tsc = departure.tsc;
+	if (queued)
 		enter_queue(link, m, &departure);
-	}
 	state->last_arrival_tsc = arrival;
-	f->flight = (uint32_t)((arrival - departure.tsc) >> FRAME_TIME_SHIFT);
 	f->time_tsc = arrival;
 	f->iface_id = params->to;
 	count_taken(state, m->pkt_len);
@@ -314,8 +311,8 @@ static unsigned carry_at_once(struct worker *w, const struct link *link, struct 
 
 	if (unlikely(wheel_is_full(&w->wheel)))
 		return DROP_WHEEL_FULL;
-	f->wait = 0;
-	f->flight = 0;
+	f->accepted_tsc = f->time_tsc;
+	f->departure_tsc = f->time_tsc;
 	f->iface_id = link->params->to;
 	count_taken(link->state, m->pkt_len);
 	wheel_insert(&w->wheel, m);
@@ -418,13 +415,12 @@ static bool was_cut_off(struct worker *w, struct rte_mbuf *m)
 	        .state = &w->links.states[f->link_id],
 	        .model = &w->links.models[f->link_id],
 	        .id = f->link_id};
-	uint64_t departure = f->time_tsc - ((uint64_t)f->flight << FRAME_TIME_SHIFT);
-	uint64_t accepted = departure - ((uint64_t)f->wait << FRAME_TIME_SHIFT);
+	uint64_t down_tsc = link.params->down_tsc;
 
 	// It departed before it arrived, and so did all that were accepted before it.
 	if (link.state->has_waiting)
 		drain_waiting(&link, f->time_tsc);
-	return accepted < link.params->down_tsc && link.params->down_tsc < departure;
+	return f->accepted_tsc < down_tsc && down_tsc < f->departure_tsc;
 }
 
 unsigned link_leave(struct worker *w, struct rte_mbuf **pkts, unsigned n)
@@ -440,7 +436,7 @@ unsigned link_leave(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 
 		counter_add(&state->left_pkts, 1);
 		counter_add(&state->left_bytes, m->pkt_len);
-		if (f->wait != 0 && unlikely(was_cut_off(w, m)))
+		if (f->departure_tsc != f->accepted_tsc && unlikely(was_cut_off(w, m)))
 			drop_on_link(w, m, f->link_id, DROP_LINK_DOWN);
 		else
 			pkts[n_kept++] = m;

@@ -81,8 +81,7 @@ struct link_table {
 
 // Behind the mbuf, in its private area: only links with a queue limit in packets touch it.
 struct frame_wait {
-	struct rte_mbuf *next;
-	uint64_t departure_tsc;
+	struct rte_mbuf *next; // accepted after it
 };
 
 #define FRAME_PRIV_SIZE 64 // keeps frame data on a cache line's start

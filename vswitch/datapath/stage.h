@@ -32,20 +32,17 @@ struct worker; // worker.h
 // Written by the worker that holds the frame. A stage that makes a frame of its own (an ICMPv6
 // answer) fills time_tsc, link_id and iface_id.
 struct frame {
-	uint64_t reserved;
 	// When it was received; once on a link, when it arrives at iface_id. A router leaves it
 	// alone: the next link's clock goes on from there, without what processing took.
 	uint64_t time_tsc;
+	// On the link: when it was accepted, and when its last bit left the queue. Equal: it never
+	// waited.
+	uint64_t accepted_tsc;
+	uint64_t departure_tsc;
 	// The link it takes or took: source interface id; DP_NONE: straight from a port.
 	uint32_t link_id;
 	uint32_t iface_id; // the interface it is at; for output_burst the one whose port sends it
-	// On the link, in units of 2^FRAME_TIME_SHIFT cycles: departure is time_tsc - flight, and
-	// it was accepted `wait` before its departure.
-	uint32_t flight;
-	uint32_t wait;
 };
-
-#define FRAME_TIME_SHIFT 4 // 2^32 units are 17 s at 4 GHz, more than a wheel can hold
 
 // Where in the mbuf: known when compiled, since all of the hot path goes through it.
 // datapath_create registers the field at this very place, or fails.

@@ -50,6 +50,7 @@ struct worker {
 	struct rte_mempool *pool; // frames this worker receives and makes
 	struct rte_ring *pool_ring; // its free frames, but for those in lcores' caches
 	struct port *_Atomic *ports; // [max_ports], all workers' ports: worker_port()
+	_Atomic uint32_t *port_ifaces; // [max_ports] the same ports' interfaces: dense, for input
 	struct link_table links; // the links whose far end this worker owns
 	struct iface_counters *ifaces; // [max_ifaces] frames through ports
 	struct rte_ring **inbound; // [n_workers] by source, NULL for itself
