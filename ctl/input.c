@@ -61,9 +61,9 @@ enum cli_exit input_read(struct cli *cli, const char *path, char **ret_data, siz
 
 	if (!is_stdin)
 		close(fd);
-	if (err != 0)
+	if (err != 0 || data == NULL)
 		return cli_failf(cli, "%s: %s", path, strerror(-err));
-	if (ret_len == NULL && strlen(data) != len) {
+	if (ret_len == NULL && memchr(data, 0, len) != NULL) {
 		free(data);
 		return cli_failf(cli,
 		        "%s: is not text, it has a zero byte; binary records need --records", path);

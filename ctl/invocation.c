@@ -136,8 +136,8 @@ enum cli_exit option_parse(struct cli *cli, const struct parameter *options, cha
 
 static enum cli_exit take_option(struct invocation *in, struct cli *cli, char ***argv)
 {
-	const struct parameter *option, *own = in->command->options;
-	const char *value;
+	const struct parameter *option = NULL, *own = in->command->options;
+	const char *value = NULL;
 	enum cli_exit code = option_parse(cli, own, argv, &option, &value);
 
 	if (code != CLI_OK)

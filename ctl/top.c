@@ -11,7 +11,7 @@
 #include "text.h"
 
 #define ROWS_ONCE 20
-#define NUMBERS_WIDTH 52 // the columns of numbers
+#define NUMBERS_WIDTH 40 // the columns of numbers
 #define FIRST_SAMPLE_MS 1100
 
 enum cli_exit top_fetch(struct cli *cli, const struct top_query *query, json_t **ret_page)
@@ -40,20 +40,37 @@ static void print_totals(
 	snprintf(buf, TOP_LINE_SIZE, "%.*s", width, text);
 }
 
-// "a/isl0 -> b/isl1" in `width` columns: each end gets half, the left is cut off as the end differs
-// most.
+// The last `width` characters: names differ at their ends.
+static void print_end(const char *name, int width, char *buf, size_t size)
+{
+	int len = (int)strlen(name);
+
+	if (len > width)
+		snprintf(buf, size, "<%s", name + len - width + 1);
+	else
+		snprintf(buf, size, "%s", name);
+}
+
+// "a/isl0 > b/isl1" in `width` columns; where that is too narrow each end gets half, or what the
+// other leaves.
 static void print_name(const json_t *item, int width, char *buf, size_t size)
 {
 	const char *name = get_text(item, "name"), *to = get_text(item, "to");
-	char whole[256];
+	char from_text[120], to_text[120];
+	int room = width - 3, from_len = (int)strlen(name), to_len = (int)strlen(to);
 
-	snprintf(whole, sizeof(whole), "%s%s%s", name, *to != '\0' ? " > " : "", to);
-	int len = (int)strlen(whole);
+	if (*to == '\0') {
+		print_end(name, width, buf, size);
+		return;
+	}
+	int from_width = from_len + to_len <= room ? from_len
+	                 : from_len <= room / 2    ? from_len
+	                 : to_len <= room / 2      ? room - to_len
+	                                           : room / 2;
 
-	if (len > width)
-		snprintf(buf, size, "<%s", whole + len - width + 1);
-	else
-		snprintf(buf, size, "%s", whole);
+	print_end(name, from_width, from_text, sizeof(from_text));
+	print_end(to, room - from_width, to_text, sizeof(to_text));
+	snprintf(buf, size, "%s > %s", from_text, to_text);
 }
 
 static void print_item(const json_t *item, int name_width, char buf[TOP_LINE_SIZE])
@@ -64,7 +81,7 @@ static void print_item(const json_t *item, int name_width, char buf[TOP_LINE_SIZ
 	print_name(item, name_width, name, sizeof(name));
 	if (json_object_get(item, "in_flight_pkts") != NULL)
 		units_format_count(in_flight, (uint64_t)get_int(item, "in_flight_pkts"));
-	snprintf(buf, TOP_LINE_SIZE, "%-*s %10s %16s %10s %12s", name_width, name,
+	snprintf(buf, TOP_LINE_SIZE, "%-*s %9s %10s %8s %9s", name_width, name,
 	        units_format_count(pps, (uint64_t)get_int(item, "pps")),
 	        text_bit_rate(bps, (uint64_t)get_int(item, "bps")),
 	        units_format_count(drops, (uint64_t)get_int(item, "drop_pps")), in_flight);
@@ -89,9 +106,8 @@ bool top_line(const json_t *page, const struct top_query *query, size_t i, int w
 		snprintf(title, sizeof(title), "%.*s", (int)strlen(query->what) - 1, query->what);
 		for (char *p = title; *p != '\0'; p++)
 			*p = (char)(*p - 'a' + 'A');
-		snprintf(buf, TOP_LINE_SIZE, "%-*s %10s %16s %10s %12s", name_width, title,
-		        "FRAMES/S", "RATE", "DROPS/S",
-		        strcmp(query->what, "links") == 0 ? "IN_FLIGHT" : "");
+		snprintf(buf, TOP_LINE_SIZE, "%-*s %9s %10s %8s %9s", name_width, title, "FRAMES/S",
+		        "RATE", "DROPS/S", strcmp(query->what, "links") == 0 ? "IN_FLIGHT" : "");
 	} else if (i >= TOP_HEAD_LINES) {
 		const json_t *item =
 		        json_array_get(json_object_get(page, "items"), i - TOP_HEAD_LINES);

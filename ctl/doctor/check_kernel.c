@@ -268,7 +268,7 @@ void check_veth(const struct doctor *doctor, struct finding *finding)
 	        [STEP_VETH] = "no veth pair",
 	        [STEP_PROGRAM] = "no XDP program",
 	        [STEP_ATTACH] = "no XDP program on a veth"};
-	struct veth_result result;
+	struct veth_result result = {0};
 
 	if (!doctor->is_root) {
 		finding_set(finding, LEVEL_OK, NEEDS_ROOT);
