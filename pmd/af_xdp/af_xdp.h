@@ -63,6 +63,3 @@
 #define AF_XDP_MTU_IPV6_MIN 1280u // with addresses
 #define AF_XDP_MTU_MAX 3490u
 #define AF_XDP_MTU_DEFAULT 1500u
-// What a host end's alias holds of ref, interface name and owner together (the kernel keeps 255
-// bytes).
-#define AF_XDP_NAMES_MAX 206u

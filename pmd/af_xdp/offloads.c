@@ -34,15 +34,18 @@ static bool unwanted(const char *name)
 
 static int feature_count(int fd, const char *ifname, uint32_t *ret_n)
 {
-	struct {
+	union {
 		struct ethtool_sset_info info;
-		uint32_t n;
-	} query = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ull << ETH_SS_FEATURES}};
-	int ret = ethtool(fd, ifname, &query);
+		uint8_t room[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)];
+	} query = {.room = {0}};
+	int ret;
 
+	query.info.cmd = ETHTOOL_GSSET_INFO;
+	query.info.sset_mask = 1ull << ETH_SS_FEATURES;
+	ret = ethtool(fd, ifname, &query);
 	if (ret < 0)
 		return ret;
-	*ret_n = query.info.sset_mask != 0 ? query.n : 0;
+	*ret_n = query.info.sset_mask != 0 ? query.info.data[0] : 0;
 	return 0;
 }
 
@@ -80,15 +83,16 @@ int offloads_init(struct offloads *offloads, int fd, const char *ifname)
 
 int offloads_disable(const struct offloads *offloads, int fd, const char *ifname)
 {
-	struct {
+	union {
 		struct ethtool_sfeatures set;
-		struct ethtool_set_features_block blocks[OFFLOADS_WORDS];
-	} command = {.set = {.cmd = ETHTOOL_SFEATURES, .size = offloads->n_words}};
-	int ret;
+		uint8_t room[sizeof(struct ethtool_sfeatures) +
+		             OFFLOADS_WORDS * sizeof(struct ethtool_set_features_block)];
+	} command = {.room = {0}};
 
+	command.set.cmd = ETHTOOL_SFEATURES;
+	command.set.size = offloads->n_words;
 	for (uint32_t i = 0; i < offloads->n_words; i++)
-		command.blocks[i].valid = offloads->mask[i];
-	ret = ethtool(fd, ifname, &command);
+		command.set.features[i].valid = offloads->mask[i];
 	// a positive answer says that some bit was fixed or implied by another: no failure
-	return ret < 0 ? ret : 0;
+	return ethtool(fd, ifname, &command);
 }
