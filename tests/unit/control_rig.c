@@ -62,6 +62,7 @@ void control_rig_open(struct control_rig *rig, const struct control_rig_options 
 	        .max_ports = 256,
 	        .max_routes = 4096,
 	        .max_clients = o->max_clients != 0 ? o->max_clients : 16,
+	        .stall_ms = o->stall_ms,
 	        .pool_frames = pool_frames,
 	        .frame_bytes = 2048,
 	        .assumed_frame_bytes = 1500,

@@ -21,6 +21,7 @@ struct control_rig_options {
 	uint16_t n_workers; // 0: one
 	uint32_t max_ifaces; // 0: 1024
 	uint32_t max_clients; // 0: 16
+	uint32_t stall_ms; // 0: the server's own
 	uint64_t horizon_ns; // 0: CONTROL_RIG_HORIZON_NS
 	uint32_t pool_frames; // 0: 1023
 };

@@ -179,6 +179,7 @@ int control_start(struct control *c, struct fault *fault)
 	        .mode = c->config.socket_mode,
 	        .group = c->config.socket_group,
 	        .max_clients = c->config.max_clients,
+	        .stall_ms = c->config.stall_ms,
 	};
 	int ret = ports_open_drivers(c, fault);
 

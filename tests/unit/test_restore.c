@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// Killed and started again: what was saved comes back with the same ids, ports that the driver
+// still finds are taken back, what vanished is dropped, what was made after the last save is
+// adopted. A broken or half-written state is no reason not to start.
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "control_rig.h"
+#include "log.h"
+#include "state.h"
+
+#define LEFT_MAX 8
+
+// A driver whose ports outlive the switch: those of mem, and a list of what it finds.
+static struct {
+	struct port_found found[LEFT_MAX];
+	size_t n;
+	size_t n_adopted;
+} left;
+
+static int scan_left(struct port_driver *driver, void (*found)(const struct port_found *, void *),
+        void *arg, struct fault *fault)
+{
+	for (size_t i = 0; i < left.n; i++)
+		found(&left.found[i], arg);
+	return 0;
+}
+
+static int adopt_left(struct port_driver *driver, const struct port_found *found, struct port *port,
+        struct fault *fault)
+{
+	struct port_config config = {.netns_fd = -1, .mtu = found->mtu};
+
+	left.n_adopted++;
+	memcpy(config.mac, found->mac, sizeof(config.mac));
+	memcpy(config.ref, found->ref, sizeof(config.ref));
+	return mem_ops.create(driver, &config, port, fault);
+}
+
+static struct port_ops lasting_ops;
+static char dir[] = "/tmp/orrery-state-XXXXXX";
+
+static void leave(uint32_t id, const char *ref, const char *owner)
+{
+	struct port_found *f = &left.found[left.n++];
+
+	*f = (struct port_found){.id = id, .mtu = 1400, .mac = {2, 0, 0, 0, 0, (uint8_t)id}};
+	snprintf(f->ref, sizeof(f->ref), "%s", ref);
+	snprintf(f->owner, sizeof(f->owner), "%s", owner);
+}
+
+static void start(struct control_rig *rig)
+{
+	struct control_rig_options options = {.state_dir = dir, .driver = &lasting_ops};
+
+	control_rig_open(rig, &options);
+}
+
+static void call(struct control_rig *rig, const char *method, const char *params)
+{
+	json_t *answer = control_rig_call(rig, method, params);
+
+	if (json_object_get(answer, "code") != NULL)
+		fail_msg("%s: %s", method, json_string_value(json_object_get(answer, "message")));
+	json_decref(answer);
+}
+
+static char *show(struct control_rig *rig, const char *method, const char *params)
+{
+	json_t *answer = control_rig_call(rig, method, params);
+	char *text = json_dumps(answer, JSON_COMPACT | JSON_SORT_KEYS);
+
+	json_decref(answer);
+	return text;
+}
+
+// Some of everything, with a hole in the ids.
+static void populate(struct control_rig *rig)
+{
+	call(rig, "node.add", "{\"name\":\"gone\",\"kind\":\"pod\",\"interfaces\":[\"x\"]}");
+	call(rig, "node.add",
+	        "{\"name\":\"a\",\"kind\":\"router\",\"address\":\"fd00::a\",\"interfaces\":[\"i\","
+	        "\"g\"]}");
+	call(rig, "node.add",
+	        "{\"name\":\"b\",\"kind\":\"router\",\"address\":\"fd00::b\",\"interfaces\":[\"i\"]"
+	        "}");
+	call(rig, "node.del", "{\"name\":\"gone\"}");
+	call(rig, "link.set",
+	        "{\"from\":\"a/i\",\"to\":\"b/"
+	        "i\",\"reverse\":true,\"delay_ns\":4000,\"rate_bps\":8000000,\"loss\":0.5}");
+	call(rig, "link.set", "{\"from\":\"a/i\",\"up\":false}");
+	call(rig, "route.add", "{\"prefix\":\"fd01::/64\",\"node\":\"b\"}");
+	call(rig, "route.add",
+	        "{\"prefix\":\"fd02::/64\",\"interface\":\"a/g\",\"mac\":\"02:00:00:00:00:99\"}");
+	call(rig, "port.add",
+	        "{\"interface\":\"a/"
+	        "g\",\"backend\":\"mem\",\"owner\":\"c1:eth0\",\"mac\":\"02:00:00:00:00:00\","
+	        "\"addresses\":[\"fd03::7/64\"]}");
+}
+
+static void kill_switch(struct control_rig *rig)
+{
+	state_save_now(rig->control->state);
+	control_rig_close(rig, /* keep */ true);
+}
+
+static void test_everything(void **state)
+{
+	static const char *const views[][2] = {
+	        {"node.list", ""}, {"link.list", ""}, {"route.list", ""}, {"interface.list", ""}};
+	struct control_rig rig;
+	char *before[4];
+
+	left.n = 0;
+	start(&rig);
+	populate(&rig);
+	for (int i = 0; i < 4; i++)
+		before[i] = show(&rig, views[i][0], views[i][1]);
+	kill_switch(&rig);
+
+	leave(0, "a/g", "c1:eth0");
+	start(&rig);
+	for (int i = 0; i < 4; i++) {
+		char *after = show(&rig, views[i][0], views[i][1]);
+
+		// the order of routes is that of their making: the port's is made before the static
+		// ones
+		if (i != 2)
+			assert_string_equal(after, before[i]);
+		free(before[i]);
+		free(after);
+	}
+	assert_int_equal(left.n_adopted, 1);
+	// the station's address is routed again
+	json_t *answer = control_rig_call(&rig, "route.get", "{\"dst\":\"fd03::7\"}");
+
+	assert_string_equal(json_string_value(json_object_get(answer, "origin")), "port");
+	json_decref(answer);
+	answer = control_rig_call(&rig, "route.list", "");
+	assert_int_equal(json_integer_value(json_object_get(answer, "total")), 5);
+	json_decref(answer);
+	answer = control_rig_call(&rig, "port.show", "{\"interface\":\"a/g\"}");
+	answer = json_object_get(answer, "port");
+	assert_true(json_is_true(json_object_get(answer, "adopted")));
+	assert_string_equal(json_string_value(json_object_get(answer, "owner")), "c1:eth0");
+	// the CNI's retry finds it
+	call(&rig, "port.add", "{\"interface\":\"a/g\",\"backend\":\"mem\",\"owner\":\"c1:eth0\"}");
+	control_rig_close(&rig, false);
+}
+
+static void test_vanished_and_unknown(void **state)
+{
+	struct control_rig rig;
+
+	left.n = 0;
+	start(&rig);
+	populate(&rig);
+	kill_switch(&rig);
+
+	leave(5, "new/eth0", "c2:eth0"); // made after the last save; the saved one is gone
+	leave(6, "not a reference", "");
+	leave(5, "twice/eth0", ""); // an id that is taken
+	leave(1000, "far/eth0", ""); // an id over the limit
+	log_set_level(LOG_LEVEL_ERR);
+	start(&rig);
+	json_t *answer = control_rig_call(&rig, "port.list", "");
+	const json_t *items = json_object_get(answer, "items");
+
+	assert_int_equal(json_array_size(items), 1);
+	assert_string_equal(
+	        json_string_value(json_object_get(json_array_get(items, 0), "interface")),
+	        "new/eth0");
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(items, 0), "id")), 5);
+	json_decref(answer);
+	control_rig_close(&rig, false);
+}
+
+static void write_file(const char *name, const char *text)
+{
+	char path[128];
+	FILE *file;
+
+	assert_int_equal(mkdir(dir, 0700) < 0 ? errno : EEXIST, EEXIST);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void test_broken(void **state)
+{
+	static const char *const texts[] = {
+	        "",
+	        "{",
+	        "[]",
+	        "{\"nodes\":7,\"ports\":{},\"routes\":\"x\"}",
+	        "{\"nodes\":[1,{},{\"name\":\"a "
+	        "b\",\"kind\":\"pod\"},{\"name\":\"c\",\"kind\":\"planet\"},"
+	        "{\"name\":\"d\",\"kind\":\"pod\",\"id\":-5,\"interfaces\":[1,[],[2],[0,\"x\"],[0,"
+	        "\"y\"]]}],"
+	        "\"ports\":[1,{},{\"backend\":\"mem\"},{\"backend\":\"mem\",\"interface\":\"q\","
+	        "\"devargs\":\"x\"}],"
+	        "\"routes\":[{},1,{\"prefix\":\"x\"}]}",
+	};
+	struct control_rig rig;
+
+	left.n = 0;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		write_file("state.json", texts[i]);
+		write_file("links.records", "half a record");
+		start(&rig);
+		call(&rig, "node.add", "{\"name\":\"works\",\"kind\":\"pod\"}");
+		control_rig_close(&rig, false);
+		assert_int_equal(rmdir(dir) < 0 ? errno : ENOENT, ENOENT); // nothing is left
+	}
+}
+
+static int make_dir(void **state)
+{
+	lasting_ops = mem_ops;
+	lasting_ops.scan = scan_left;
+	lasting_ops.adopt = adopt_left;
+	return mkdtemp(dir) != NULL ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+	return rmdir(dir) < 0 && errno != ENOENT ? -1 : 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_everything),
+	        cmocka_unit_test(test_vanished_and_unknown),
+	        cmocka_unit_test(test_broken),
+	};
+
+	control_rig_eal();
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
