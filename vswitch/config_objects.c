@@ -36,7 +36,7 @@ static const struct field node_fields[] = {
         {"kind", "kind", FIELD_TEXT},
         {"address", "address", FIELD_TEXT},
         {"interfaces", "interfaces", FIELD_TEXTS},
-        {NULL},
+        {.key = NULL},
 };
 
 static const struct field link_fields[] = {
@@ -59,7 +59,7 @@ static const struct field link_fields[] = {
         {"reorder", "reorder", FIELD_SHARE},
         {"allow_reorder", "allow_reorder", FIELD_BOOL},
         {"mtu", "mtu", FIELD_INT},
-        {NULL},
+        {.key = NULL},
 };
 
 static const struct field route_fields[] = {
@@ -67,7 +67,7 @@ static const struct field route_fields[] = {
         {"node", "node", FIELD_TEXT},
         {"interface", "interface", FIELD_TEXT},
         {"mac", "mac", FIELD_TEXT},
-        {NULL},
+        {.key = NULL},
 };
 
 static const struct field port_fields[] = {
@@ -82,7 +82,7 @@ static const struct field port_fields[] = {
         {"addresses", "addresses", FIELD_TEXTS},
         {"routes", "routes", FIELD_GROUPS},
         {"devargs", "devargs", FIELD_TEXT},
-        {NULL},
+        {.key = NULL},
 };
 
 // In the order in which they are made: what is named must be there.

@@ -283,7 +283,7 @@ static bool read_options(
 	        {"print-api", no_argument, NULL, 'p'},
 	        {"version", no_argument, NULL, 'V'},
 	        {"help", no_argument, NULL, 'h'},
-	        {NULL},
+	        {.name = NULL},
 	};
 	int option;
 

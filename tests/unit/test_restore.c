@@ -150,9 +150,11 @@ static void test_everything(void **state)
 	assert_int_equal(json_integer_value(json_object_get(answer, "total")), 5);
 	json_decref(answer);
 	answer = control_rig_call(&rig, "port.show", "{\"interface\":\"a/g\"}");
-	answer = json_object_get(answer, "port");
-	assert_true(json_is_true(json_object_get(answer, "adopted")));
-	assert_string_equal(json_string_value(json_object_get(answer, "owner")), "c1:eth0");
+	const json_t *port = json_object_get(answer, "port");
+
+	assert_true(json_is_true(json_object_get(port, "adopted")));
+	assert_string_equal(json_string_value(json_object_get(port, "owner")), "c1:eth0");
+	json_decref(answer);
 	// the CNI's retry finds it
 	call(&rig, "port.add", "{\"interface\":\"a/g\",\"backend\":\"mem\",\"owner\":\"c1:eth0\"}");
 	control_rig_close(&rig, false);

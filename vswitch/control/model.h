@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uthash.h>
+#include "hash.h"
 #include <utlist.h>
 
 #include "fault.h"

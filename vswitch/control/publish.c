@@ -100,6 +100,8 @@ static void run_deferred(struct publisher *p)
 	// a deferred function may defer again: that is for the next grace period
 	size_t n = p->n_deferred;
 
+	if (n == 0)
+		return;
 	for (size_t i = 0; i < n; i++)
 		p->deferred[i].fn(p->deferred[i].arg, p->deferred[i].value);
 	p->n_deferred -= n;

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uthash.h>
+#include "hash.h"
 
 #include "fault.h"
 #include "model.h"
