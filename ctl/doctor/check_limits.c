@@ -6,16 +6,11 @@
 #include "doctor.h"
 
 #define FILES_BASE 512 // the switch itself and its clients
-#define FILES_PER_AF_XDP 1 // the pod's namespace
 #define FILES_PER_VHOST 7 // listen, connection, kicks, calls, memory
-#define FILES_MIN 4096 // below this not even a small lab
+#define FILES_MIN 1024 // below this not even all clients fit
+#define FILES_WANTED 16384
 #define INOTIFY_MIN 1024 // instances
 #define NEIGHBOURS_PER_PORT 2
-
-static uint64_t ports_for(uint64_t files, uint64_t files_per_port)
-{
-	return files > FILES_BASE ? (files - FILES_BASE) / files_per_port : 0;
-}
 
 void check_open_files(const struct doctor *doctor, struct finding *finding)
 {
@@ -25,23 +20,22 @@ void check_open_files(const struct doctor *doctor, struct finding *finding)
 		finding_set(finding, LEVEL_WARN, "the limit cannot be read");
 		return;
 	}
-	uint64_t hard = limit.rlim_max == RLIM_INFINITY ? UINT64_MAX : limit.rlim_max;
-	uint64_t n_af_xdp = ports_for(hard, FILES_PER_AF_XDP),
-	         n_vhost = ports_for(hard, FILES_PER_VHOST);
-
-	if (hard == UINT64_MAX) {
+	if (limit.rlim_max == RLIM_INFINITY) {
 		finding_set(finding, LEVEL_OK, "no limit");
 		return;
 	}
+	uint64_t hard = limit.rlim_max;
+	uint64_t n_vhost = hard > FILES_BASE ? (hard - FILES_BASE) / FILES_PER_VHOST : 0;
+	enum level level = hard < FILES_MIN      ? LEVEL_FAIL
+	                   : hard < FILES_WANTED ? LEVEL_WARN
+	                                         : LEVEL_OK;
+
 	// the switch raises its soft limit to the hard one
-	finding_set(finding,
-	        hard < FILES_MIN             ? LEVEL_FAIL
-	        : n_af_xdp < doctor->n_ports ? LEVEL_WARN
-	                                     : LEVEL_OK,
+	finding_set(finding, level,
 	        "hard limit %" PRIu64 ", soft %" PRIu64 ": room for %" PRIu64
-	        " af_xdp ports, or %" PRIu64 " vhost-user",
-	        hard, (uint64_t)limit.rlim_cur, n_af_xdp, n_vhost);
-	if (finding->level != LEVEL_OK)
+	        " vhost-user ports; af_xdp ports take none",
+	        hard, (uint64_t)limit.rlim_cur, n_vhost);
+	if (level != LEVEL_OK)
 		finding_fix(finding,
 		        "LimitNOFILE=%" PRIu64
 		        " in the service, or 'ulimit -Hn' in the shell that starts the switch",
