@@ -130,7 +130,8 @@ static enum resolution resolve(
 	if (nexthops == NULL || dest_idx >= nexthops->n_dests || router_idx >= nexthops->n_routers)
 		return NO_NEXT_HOP;
 	ret_hop->iface_id = nexthops->iface[(size_t)dest_idx * nexthops->n_routers + router_idx];
-	if (ret_hop->iface_id == DP_NONE)
+	// A table that is older than the topology may name what another node has by now.
+	if (ret_hop->iface_id == DP_NONE || view->ifaces[ret_hop->iface_id].node_id != node_id)
 		return NO_NEXT_HOP;
 	way = via_iface(w, ret_hop);
 	if (way == VIA_LINK)
