@@ -142,7 +142,7 @@ static bool write_link(struct epoch_writer *writer, const struct matrix *matrix,
 	if (link->up)
 		record->flags |= ORRERY_LINK_UP;
 	if (link->to == CON_NONE) {
-		record->set = ORRERY_SET_TO;
+		record->set = ORRERY_SET_TO | ORRERY_SET_UP;
 	} else if (plug) {
 		record->to = writer->ids[link->to];
 		set_parameters(record, con_link(writer->con, iface));

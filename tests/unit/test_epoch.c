@@ -187,8 +187,8 @@ static void test_first_says_everything(void **state)
 		n_parameters++;
 	}
 	assert_int_equal(n_parameters, 2 * 121 + 4);
-	assert_int_equal(world.model[con_gsl_iface(world.con, 0)].rate_kbps, 500000);
-	assert_int_equal(world.model[0].rate_kbps, 1000000);
+	assert_int_equal(world.model[con_gsl_iface(world.con, 0)].rate_kbps, 50000);
+	assert_int_equal(world.model[0].rate_kbps, 100000);
 	epoch_writer_reset(world.writer);
 	epoch = commit(&world, 0, 1);
 	assert_int_equal(epoch->n_records, world.con->n_ifaces - 2);
@@ -243,7 +243,7 @@ static void test_handover_replugs_both_ends(void **state)
 			assert_int_equal(world.model[new_iface].to, gsl + ID_OFFSET);
 			assert_int_equal(world.model[old_iface].to, ORRERY_IFACE_NONE);
 			assert_true(world.model[gsl].up && world.model[new_iface].up);
-			assert_int_equal(world.model[new_iface].rate_kbps, 500000);
+			assert_int_equal(world.model[new_iface].rate_kbps, 50000);
 		}
 	}
 	assert_true(n_handovers > 5);
