@@ -205,9 +205,14 @@ rtt_ms() {
 # at_end FUNCTION: called first when the test ends, however it ends.
 at_end() { at_ends+=("$1"); }
 
-# background COMMAND...: ends with the test. Its process is $!.
+# background COMMAND...: ends with the test. Its process is $!: in_pod's is the program's own, since
+# ending a shell that waits for it would leave the program.
 background() {
-    "$@" &
+    if [[ $1 == in_pod ]]; then
+        nsenter --net="$(netns_path "$2")" "${@:3}" &
+    else
+        "$@" &
+    fi
     helpers+=($!)
 }
 
