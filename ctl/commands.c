@@ -64,8 +64,6 @@ static const struct parameter link_keywords[] = {
 };
 
 static const struct parameter port_keywords[] = {
-	{.name = "backend", .kind = VALUE_CHOICE, .value = "BACKEND", .choices = BACKEND_CHOICE, .param = "backend",
-		.summary = "driver; default af_xdp"},
 	{.name = "node-kind", .kind = VALUE_CHOICE, .value = "KIND", .choices = KIND_CHOICE, .param = "node_kind",
 		.summary = "add the node too if it is not there"},
 	OPTION("netns", VALUE_FILE, "NETNS", NULL, "the pod's network namespace: a path, or a name as 'ip netns' has it"),
@@ -119,9 +117,11 @@ const struct command commands[] = {
 	{.words = "port add", .summary = "Add a port at an interface.", .run = cmd_port_add,
 		.detail = "The interface is added if it is not there. With af_xdp the pod gets a network interface in its "
 			"namespace. Repeating the same command changes nothing.",
-		.example = "  orrery port add gs-bonn/eth0 node-kind pod netns bonn ifname eth0 address fd00:1::2/64 \\\n"
+		.example = "  orrery port add gs-bonn/eth0 af_xdp node-kind pod netns bonn ifname eth0 address fd00:1::2/64 \\\n"
 			"      route ::/0 via fe80::1",
-		.args = LIST(ARG_INTERFACE), .keywords = port_keywords},
+		.args = LIST(ARG_INTERFACE, {.name = "BACKEND", .kind = VALUE_CHOICE, .choices = BACKEND_CHOICE,
+			.param = "backend", .flags = OPTIONAL, .summary = "driver; default af_xdp"}),
+		.keywords = port_keywords},
 	{.words = "port del", .summary = "Delete the port at an interface, or all ports of an owner.",
 		.run = cmd_port_del,
 		.args = LIST(ARG("INTERFACE", VALUE_INTERFACE, "interface", OPTIONAL, "NODE/INTERFACE of the port")),

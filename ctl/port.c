@@ -74,7 +74,7 @@ CMD(port_add)
 	json_t *params = invocation_params(in), *result;
 	int fd = -1;
 
-	if (!invocation_keyword(in, "backend", NULL))
+	if (invocation_arg(in, 1) == NULL)
 		json_object_set_new(params, "backend", json_string("af_xdp"));
 	enum cli_exit code = take_routes(cli, in, params);
 
