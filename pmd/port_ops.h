@@ -132,6 +132,9 @@ struct port_ops {
 	// After the grace period. Removes the pod's interface too (a vanished one is no error); with
 	// keep it stays for adoption.
 	void (*destroy)(struct port *port, bool keep);
+	// After a series of destroys: what they left for later, all at once. The kernel takes 20 ms to
+	// remove one interface and hardly more to remove a hundred. NULL: destroy leaves nothing.
+	void (*settle)(struct port_driver *driver);
 
 	// Ports left by an earlier switch; calls `found` for each. adopt() completes `port` (id and
 	// worker set by the caller) from what is there.

@@ -20,6 +20,8 @@
 
 #define VLAN_TAGS_BYTES 8u // of a pod's own, outside its MTU
 
+#define DOOMED_GROUP 0x0e // host ends that the next settle removes
+
 struct port_driver {
 	struct bpf *bpf;
 	struct hub *hub;
@@ -28,6 +30,7 @@ struct port_driver {
 	uint16_t mtu_max;
 	struct trunk_port_counters *port_counters; // [max_ports]
 	struct trunk *trunks[AF_XDP_MAX_WORKERS];
+	bool doomed[AF_XDP_MAX_SHARDS]; // shards where a host end waits for settle
 };
 
 // --- the driver ---------------------------------------------------------------------------------
@@ -60,10 +63,29 @@ static uint16_t mtu_max_of(const struct port_driver_config *config)
 	return (uint16_t)mtu;
 }
 
+// Removes the host ends that destroyed ports left.
+static void af_xdp_settle(struct port_driver *driver)
+{
+	for (uint32_t i = 0; i < AF_XDP_MAX_SHARDS; i++) {
+		struct rtnl *shard = hub_shard_if_any(driver->hub, i * AF_XDP_SHARD_PORTS);
+		int ret;
+
+		if (!driver->doomed[i])
+			continue;
+		driver->doomed[i] = false;
+		rtnl_put_group_del(shard, DOOMED_GROUP, "group");
+		ret = rtnl_send(shard, NULL);
+		if (ret < 0 && ret != -ENODEV)
+			log_warning("shard %u: cannot remove interfaces: %s", i, strerror(-ret));
+	}
+}
+
 static void af_xdp_close(struct port_driver *driver, bool keep)
 {
 	if (driver == NULL)
 		return;
+	if (driver->hub != NULL)
+		af_xdp_settle(driver);
 	for (uint16_t i = 0; i < driver->n_workers; i++)
 		trunk_destroy(driver->trunks[i]);
 	hub_destroy(driver->hub, keep);
@@ -332,10 +354,21 @@ static void af_xdp_destroy(struct port *port, bool keep)
 {
 	struct port_driver *driver = port->driver;
 	struct rtnl *shard = hub_shard_if_any(driver->hub, port->id);
+	int ret;
 
 	bpf_set_port(driver->bpf, port->id, NULL);
-	if (!keep && shard != NULL)
-		delete_veth(shard, host_ifindex(port));
+	if (keep || shard == NULL)
+		return;
+	rtnl_put_link_set(shard,
+	        &(struct rtnl_link_set){
+	                .ifindex = host_ifindex(port), .group = DOOMED_GROUP, .xdp_fd = -1},
+	        "group");
+	ret = rtnl_send(shard, NULL);
+	if (ret == 0)
+		driver->doomed[port->id >> AF_XDP_SHARD_BITS] = true;
+	else if (ret != -ENODEV) // gone with the pod's namespace is gone too
+		log_warning(
+		        "port '%s': cannot remove its interface: %s", port->ref, strerror(-ret));
 }
 
 // --- adoption -----------------------------------------------------------------------------------
@@ -355,8 +388,9 @@ static void scan_link(const struct rtnl_link *link, void *arg)
 	if (link->ifindex < AF_XDP_PORT_IFINDEX ||
 	        link->ifindex > AF_XDP_PORT_IFINDEX + PORT_ID_MAX)
 		return;
-	if (alias_parse(link->alias, &alias) < 0)
-		return; // half made when the switch ended; removed when the id is used
+	if (link->group == DOOMED_GROUP || alias_parse(link->alias, &alias) < 0)
+		return; // half made or half removed when the switch ended; removed when the id is
+		        // used
 	if (scan->n == scan->size) {
 		size_t size = scan->size != 0 ? scan->size * 2 : 256;
 
@@ -554,6 +588,7 @@ const struct port_ops af_xdp_ops = {
         .worker_queue = af_xdp_worker_queue,
         .create = af_xdp_create,
         .destroy = af_xdp_destroy,
+        .settle = af_xdp_settle,
         .scan = af_xdp_scan,
         .adopt = af_xdp_adopt,
         .set_carrier = af_xdp_set_carrier,

@@ -42,7 +42,7 @@ const struct offloads *hub_offloads(const struct hub *hub);
 
 // What the trunks' devices dropped, summed.
 struct hub_drops {
-	uint64_t in;  // at the socket ends: the device's ring or the socket's (xsk_rx_*) was full
+	uint64_t in; // at the socket ends: the device's ring or the socket's (xsk_rx_*) was full
 	uint64_t out; // the queue from a trunk to the pods was full
 };
 void hub_drops(const struct hub *hub, struct hub_drops *ret_drops);

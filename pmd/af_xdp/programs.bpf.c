@@ -131,12 +131,12 @@ static __always_inline int trim(struct __sk_buff *skb)
 	return bpf_skb_change_tail(skb, len, 0);
 }
 
-// Removes the tag and puts the frame straight into the pod's device. That skips the device's own view
-// of the destination MAC, so it is taken here: the pod's MAC is "to this host", a group address was
-// marked when the frame left the trunk, and any other MAC (a bridge or macvlan in the pod, or a changed
-// address) goes the long way through the host end.
+// Removes the tag and puts the frame straight into the pod's device. That skips the device's own
+// view of the destination MAC, so it is taken here: the pod's MAC is "to this host", a group
+// address was marked when the frame left the trunk, and any other MAC (a bridge or macvlan in the
+// pod, or a changed address) goes the long way through the host end.
 static __always_inline int deliver(
-	struct __sk_buff *skb, const struct af_xdp_port_entry *port, __u32 id)
+        struct __sk_buff *skb, const struct af_xdp_port_entry *port, __u32 id)
 {
 	void *data = (void *)(long)skb->data;
 	struct ethhdr *eth = data;
@@ -159,8 +159,8 @@ static __always_inline int deliver(
 	return bpf_redirect_peer(AF_XDP_PORT_IFINDEX + id, 0);
 }
 
-// Peer end of a trunk: the kernel has moved the switch's tag (all 16 bits the port id) into the skb.
-// The hub is the first shard itself; frames for others go through the pair to theirs.
+// Peer end of a trunk: the kernel has moved the switch's tag (all 16 bits the port id) into the
+// skb. The hub is the first shard itself; frames for others go through the pair to theirs.
 SEC("tc")
 int hub_out(struct __sk_buff *skb)
 {

@@ -151,6 +151,8 @@ void rtnl_put_link_set(struct rtnl *rtnl, const struct rtnl_link_set *set, const
 		mnl_attr_put_strz(nlh, IFLA_IFNAME, set->ifname);
 	if (set->alias != NULL)
 		mnl_attr_put(nlh, IFLA_IFALIAS, strlen(set->alias), set->alias);
+	if (set->group != 0)
+		mnl_attr_put_u32(nlh, IFLA_GROUP, set->group);
 	if (set->xdp_fd >= 0) {
 		struct nlattr *xdp = mnl_attr_nest_start(nlh, IFLA_XDP);
 
@@ -166,6 +168,15 @@ void rtnl_put_link_del(struct rtnl *rtnl, uint32_t ifindex, const char *what)
 	struct nlmsghdr *nlh = put_header(rtnl, RTM_DELLINK, 0, what);
 
 	put_ifinfo(nlh, ifindex);
+	put_done(rtnl, nlh);
+}
+
+void rtnl_put_group_del(struct rtnl *rtnl, uint32_t group, const char *what)
+{
+	struct nlmsghdr *nlh = put_header(rtnl, RTM_DELLINK, 0, what);
+
+	put_ifinfo(nlh, 0 /* ifindex */);
+	mnl_attr_put_u32(nlh, IFLA_GROUP, group);
 	put_done(rtnl, nlh);
 }
 
@@ -281,6 +292,9 @@ static int link_attr(const struct nlattr *attr, void *data)
 		break;
 	case IFLA_MTU:
 		link->mtu = mnl_attr_get_u32(attr);
+		break;
+	case IFLA_GROUP:
+		link->group = mnl_attr_get_u32(attr);
 		break;
 	case IFLA_STATS64: {
 		struct rtnl_link_stats64 stats = {0};

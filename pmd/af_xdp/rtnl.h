@@ -38,16 +38,19 @@ struct rtnl_veth {
 // what is there and empties it. `what` names the step for the fault ("address"); borrowed, a
 // literal.
 void rtnl_put_veth(struct rtnl *rtnl, const struct rtnl_veth *veth, const char *what);
-// flags: IFF_UP or 0 with `change_up`; alias NULL: kept; xdp_fd -1: kept.
+// What to change: up or down with `change_up`; alias NULL: kept; xdp_fd -1: kept.
 struct rtnl_link_set {
 	uint32_t ifindex;
 	const char *ifname; // used when ifindex is 0
 	bool change_up, up;
 	const char *alias;
 	int xdp_fd;
+	uint32_t group; // 0: kept
 };
 void rtnl_put_link_set(struct rtnl *rtnl, const struct rtnl_link_set *set, const char *what);
 void rtnl_put_link_del(struct rtnl *rtnl, uint32_t ifindex, const char *what);
+// All links of a group at once.
+void rtnl_put_group_del(struct rtnl *rtnl, uint32_t group, const char *what);
 void rtnl_put_addr(
         struct rtnl *rtnl, uint32_t ifindex, const struct port_addr *addr, const char *what);
 void rtnl_put_route(
@@ -62,6 +65,7 @@ struct rtnl_link {
 	char name[16];
 	char alias[256];
 	uint32_t mtu;
+	uint32_t group;
 	bool up;
 	uint64_t rx_dropped, tx_dropped, rx_errors, tx_errors;
 };

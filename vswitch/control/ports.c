@@ -111,6 +111,15 @@ void ports_close_drivers(struct control *c, bool keep)
 	t->n_drivers = 0;
 }
 
+// What destroyed ports left for later.
+static void settle(struct control *c)
+{
+	for (size_t i = 0; i < c->ports.n_drivers; i++) {
+		if (c->ports.drivers[i].ops->settle != NULL)
+			c->ports.drivers[i].ops->settle(c->ports.drivers[i].driver);
+	}
+}
+
 int ports_find_driver(
         const struct control *c, const char *backend, size_t *ret_driver, struct fault *fault)
 {
@@ -250,6 +259,7 @@ int ports_add(struct control *c, size_t driver, const struct port_config *config
 
 err_destroy:
 	ops->destroy(&p->port, /* keep */ false);
+	settle(c);
 err_free:
 	free(p->devargs);
 	free(p);
@@ -329,6 +339,7 @@ void ports_del(struct control *c, struct switch_port *const *ports, size_t n, bo
 		free(p);
 		ids_put(&c->ports.ids, id);
 	}
+	settle(c);
 }
 
 static uint64_t since(uint64_t now, uint64_t base)
