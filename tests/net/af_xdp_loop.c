@@ -3,7 +3,7 @@
 // goes out at the other, without a switch between. Commands on stdin, one answer line each:
 //
 //	add ID NETNS IFNAME MTU [ADDRESS/LEN]   del ID   adopt   carrier ID up|down
-//	stats ID   driver   churn N NETNS IFNAME   rate SECONDS   stop [keep]
+//	stats ID   driver   churn N NETNS IFNAME   fill N NETNS IFNAME   rate SECONDS   stop [keep]
 //
 // Usage: af_xdp_loop INSTANCE [CPU]   with a CPU the worker polls it without sleeping
 #include <arpa/inet.h>
@@ -92,7 +92,8 @@ static void grace(struct loop *loop)
 {
 	uint64_t start = atomic_load_explicit(&loop->loops, memory_order_acquire);
 
-	while (atomic_load_explicit(&loop->loops, memory_order_acquire) < start + 2)
+	while (!atomic_load(&loop->stop) &&
+	        atomic_load_explicit(&loop->loops, memory_order_acquire) < start + 2)
 		usleep(100);
 }
 
@@ -182,17 +183,18 @@ static void print_driver(struct loop *loop)
 	putchar('\n');
 }
 
-// N ports in, then out again; prints how long one took at the start and at the end.
-static void churn(struct loop *loop, unsigned n, const char *netns, const char *ifname)
+// N ports in, and out again unless they are to stay; prints how long one took at the start and at
+// the end.
+static void churn(struct loop *loop, unsigned n, const char *netns, const char *ifname, bool stay)
 {
 	double start = now_s(), added, first = 0, last = 0;
 	struct fault fault = {0};
 
 	for (unsigned i = 0; i < n; i++) {
-		char name[16];
+		char name[32];
 		double t = now_s();
 
-		snprintf(name, sizeof(name), "%.6s%u", ifname, i);
+		snprintf(name, sizeof(name), "%.4s%u", ifname, i);
 		if (add(loop, 1000 + i, netns, name, 1500, NULL, &fault) < 0) {
 			printf("error: %s\n", fault.message);
 			return;
@@ -203,8 +205,9 @@ static void churn(struct loop *loop, unsigned n, const char *netns, const char *
 			last += now_s() - t;
 	}
 	added = now_s();
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n && !stay; i++)
 		del(loop, 1000 + i, false);
+	af_xdp_ops.settle(loop->driver);
 	printf("added %u in %.2f s, first tenth %.2f ms each, last %.2f; deleted in %.2f s\n", n,
 	        added - start, first / (n / 10) * 1e3, last / (n / 10) * 1e3, now_s() - added);
 }
@@ -230,6 +233,7 @@ static bool command(struct loop *loop, char *line, bool *keep)
 		puts(ret < 0 ? fault.message : "ok");
 	} else if (sscanf(line, "del %u", &id) == 1) {
 		del(loop, id, false);
+		af_xdp_ops.settle(loop->driver);
 		puts("ok");
 	} else if (strncmp(line, "adopt", 5) == 0) {
 		int ret = af_xdp_ops.scan(loop->driver, found_port, loop, &fault);
@@ -244,7 +248,9 @@ static bool command(struct loop *loop, char *line, bool *keep)
 	} else if (strncmp(line, "driver", 6) == 0) {
 		print_driver(loop);
 	} else if (sscanf(line, "churn %u %127s %63s", &id, a, b) == 3) {
-		churn(loop, id, a, b);
+		churn(loop, id, a, b, false);
+	} else if (sscanf(line, "fill %u %127s %63s", &id, a, b) == 3) {
+		churn(loop, id, a, b, true);
 	} else if (sscanf(line, "rate %63s", b) == 1) {
 		rate(loop, atof(b));
 	} else if (strncmp(line, "stop", 4) == 0) {
@@ -276,10 +282,10 @@ static int run(struct loop *loop, const char *instance, struct rte_mempool *pool
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin) != NULL && command(loop, line, &keep))
 		;
-	for (uint32_t i = 0; i < MAX_PORTS; i++)
-		del(loop, i, keep);
 	atomic_store(&loop->stop, true);
 	rte_eal_wait_lcore(1);
+	for (uint32_t i = 0; i < MAX_PORTS; i++)
+		del(loop, i, keep);
 	af_xdp_ops.close(loop->driver, keep);
 	if (rte_mempool_avail_count(pool) != pool->size) {
 		fprintf(stderr, "%u frame buffers leaked\n",
