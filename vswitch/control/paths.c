@@ -83,10 +83,10 @@ static bool search_init(struct search *search, const struct paths_graph *graph)
 	search->n_vertices =
 	        graph->n_vertices > graph->n_routers ? graph->n_vertices : graph->n_routers;
 	n = (size_t)search->n_vertices + 1;
-	search->first = malloc(n * sizeof(*search->first));
-	search->cost = malloc(n * sizeof(*search->cost));
-	search->heap = malloc(n * sizeof(*search->heap));
-	search->place = malloc(n * sizeof(*search->place));
+	search->first = calloc(n, sizeof(*search->first));
+	search->cost = calloc(n, sizeof(*search->cost));
+	search->heap = calloc(n, sizeof(*search->heap));
+	search->place = calloc(n, sizeof(*search->place));
 	search->edges = malloc(((size_t)graph->n_links + 1) * sizeof(*search->edges));
 	if (search->first == NULL || search->cost == NULL || search->heap == NULL ||
 	        search->place == NULL || search->edges == NULL) {
@@ -156,7 +156,8 @@ static void search_from(struct search *search, uint32_t dest, uint32_t *iface)
 	memset(search->cost, 0xff, search->n_vertices * sizeof(*search->cost));
 	memset(search->place, 0xff, search->n_vertices * sizeof(*search->place));
 	search->cost[dest] = 0;
-	heap_raise(search, dest);
+	search->n_heap = 1;
+	heap_put(search, 0, dest);
 	while (search->n_heap > 0) {
 		uint32_t at = heap_pop(search);
 
