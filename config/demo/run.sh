@@ -190,8 +190,8 @@ compare() {
 # The best of three: what else runs on this computer only ever adds. A line where the path changed
 # counts only if there is no other.
 best_of_three() {
-    local sent k
-    for k in 1 2 3; do
+    local sent
+    for _ in 1 2 3; do
         sent=$(ping_once) || continue
         # shellcheck disable=SC2086 # two words
         compare $sent

@@ -146,17 +146,16 @@ static void join_isls(struct constellation *con)
 	}
 }
 
+// scenario_check() bounds them all. One more of each, so that none is empty.
 static int allocate(struct constellation *con)
 {
 	size_t n = con->n_satellites;
 	size_t n_ifaces = n * (ISL_ENDS + (size_t)con->n_stations) + (size_t)con->n_stations * 2;
 
-	if (n_ifaces >= CON_NONE)
-		return -ENOMEM;
-	con->nodes = calloc(con->n_nodes, sizeof(*con->nodes));
-	con->satellites = calloc(n, sizeof(*con->satellites));
-	con->ifaces = calloc(n_ifaces, sizeof(*con->ifaces));
-	con->isls = calloc(n * 2, sizeof(*con->isls));
+	con->nodes = calloc(n + con->n_stations + 1, sizeof(*con->nodes));
+	con->satellites = calloc(n + 1, sizeof(*con->satellites));
+	con->ifaces = calloc(n_ifaces + 1, sizeof(*con->ifaces));
+	con->isls = calloc(n * 2 + 1, sizeof(*con->isls));
 	if (con->nodes == NULL || con->satellites == NULL || con->ifaces == NULL ||
 	        con->isls == NULL)
 		return -ENOMEM;

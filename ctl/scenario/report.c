@@ -8,6 +8,7 @@
 #include "units.h"
 
 #define TEXT_PAIRS_MAX 6
+#define TEXT_HOPS_MAX 8
 
 static int64_t utc_ns(const struct sim *sim, double t_s)
 {
@@ -191,13 +192,20 @@ void report_add(struct report *report, FILE *out, const struct sim *sim, const s
 	}
 }
 
+// Long paths lose their middle.
 void report_print_hops(FILE *out, const struct sim *sim)
 {
+	const uint32_t n = sim->path.n_hops > 0 ? sim->path.n_hops - 1 : 0; // nodes between
 	char name[NODE_NAME_SIZE];
 
-	for (uint32_t i = 0; i + 1 < sim->path.n_hops; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		uint32_t far = sim->matrix.links[sim->path.ifaces[i]].to;
 
+		if (n > TEXT_HOPS_MAX && i == TEXT_HOPS_MAX / 2) {
+			fprintf(out, " ...");
+			i = n - TEXT_HOPS_MAX / 2 - 1;
+			continue;
+		}
 		fprintf(out, " %s", con_node_name(sim->con, sim->con->ifaces[far].node, name));
 	}
 }

@@ -47,5 +47,5 @@ json_t *report_path_nodes(const struct sim *sim, uint32_t from);
 // One pair: ends, nodes, one-way delay, round trip at `after_s`. New reference.
 json_t *report_pair(
         const struct sim *sim, uint32_t from, uint32_t to, double after_s, double speed);
-// "sat-3-0 sat-2-0 sat-1-0": the nodes between.
+// " sat-3-0 sat-2-0 sat-1-0": the nodes between, of a long path its first and last.
 void report_print_hops(FILE *out, const struct sim *sim);

@@ -16,6 +16,7 @@
 #define SCENARIO_SHELLS_MAX 16
 #define SCENARIO_STATIONS_MAX 4096
 #define SCENARIO_SATELLITES_MAX 20000 // of all shells
+#define SCENARIO_GROUND_LINKS_MAX 1000000 // satellites x stations: an interface each
 
 enum scenario_kind { SCENARIO_ROUTER, SCENARIO_POD };
 enum scenario_pattern { SCENARIO_DELTA, SCENARIO_STAR };

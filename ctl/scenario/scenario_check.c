@@ -180,6 +180,12 @@ int scenario_check(struct scenario *scenario, const char *name, struct fault *fa
 		err = check_link(&check, "gsl.uplink", &scenario->gsl.uplink);
 	if (err == 0)
 		err = check_link(&check, "gsl.downlink", &scenario->gsl.downlink);
+	if (err == 0 && n_satellites * (int64_t)scenario->n_stations > SCENARIO_GROUND_LINKS_MAX)
+		err = fault_set(fault, -ERANGE, "ground_stations",
+		        "%s: %lld satellites need an interface for each of %zu ground stations, "
+		        "more than %d in all",
+		        name, (long long)n_satellites, scenario->n_stations,
+		        SCENARIO_GROUND_LINKS_MAX);
 	if (err == 0)
 		err = check_kinds(&check, scenario);
 	if (err == 0)

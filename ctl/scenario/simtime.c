@@ -129,7 +129,8 @@ double simtime_sidereal_rad(int64_t unix_ns)
 	// Julian centuries of UT1 since 2000-01-01 12:00; whole days and the rest apart, for
 	// precision.
 	int64_t since = unix_ns - 946728000ll * S_NS;
-	double days = (double)(since / (DAY_S * S_NS));
+	int64_t whole_days = since / (DAY_S * S_NS);
+	double days = (double)whole_days;
 	double rest = (double)(since % (DAY_S * S_NS)) / (DAY_S * S_NS);
 	double t = (days + rest) / 36525.0;
 	double seconds = 67310.54841 + 8640184.812866 * t + 0.093104 * t * t - 6.2e-6 * t * t * t +
