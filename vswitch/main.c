@@ -142,7 +142,8 @@ static int control_begin(struct vswitch *sw, struct fault *fault)
 		const struct port_ops *ops = find_driver(c->drivers[i]);
 
 		if (ops == NULL)
-			return fault_set(fault, -EINVAL, "drivers", "no driver '%s'", c->drivers[i]);
+			return fault_set(
+			        fault, -EINVAL, "drivers", "no driver '%s'", c->drivers[i]);
 		sw->drivers[n++] = ops;
 	}
 	return control_create(&config, sw->dp, &sw->control, fault);
@@ -198,6 +199,18 @@ static void say_ready(const struct vswitch *sw)
 	process_notify("READY=1");
 }
 
+// SIGTERM and SIGINT wait until control_run takes them: a start is not left halfway, and a second
+// one while the switch stops does not keep it from removing what it made.
+static void hold_stop_signals(void)
+{
+	sigset_t stop;
+
+	(void)sigemptyset(&stop);
+	(void)sigaddset(&stop, SIGTERM);
+	(void)sigaddset(&stop, SIGINT);
+	(void)pthread_sigmask(SIG_BLOCK, &stop, NULL);
+}
+
 static enum exit_status run(struct vswitch *sw)
 {
 	struct fault fault = {0};
@@ -206,6 +219,7 @@ static enum exit_status run(struct vswitch *sw)
 
 	// a client that goes away is no reason to
 	(void)signal(SIGPIPE, SIG_IGN);
+	hold_stop_signals();
 	while (ret == 0 && n < N_SUBSYSTEMS)
 		ret = subsystems[n++].start(sw, &fault);
 	if (ret == 0) {

@@ -54,8 +54,7 @@ protocol ospf v3 o1 {
   };
 }
 END
-in_pod c bird -f -c "$work/bird.conf" -s "$work/bird.ctl" -P "$work/bird.pid" >"$work/bird.log" 2>&1 &
-helpers+=($!)
+background in_pod c bird -f -c "$work/bird.conf" -s "$work/bird.ctl" -P "$work/bird.pid" >"$work/bird.log" 2>&1
 
 full() { ask "$1" "show ipv6 ospf6 neighbor" | grep -c Full; }
 has() { [[ $(full "$1") == "$2" ]]; }

@@ -24,6 +24,7 @@ work=$(mktemp -d /tmp/orrery-test.XXXXXX)
 export ORRERY_SOCKET=$work/orrery.sock
 switch_pid=
 pods=()      # namespaces to remove
+pod_ids=()   # and what /proc calls them: "net:[4026532281]"
 helpers=()   # background processes to end
 bpf_ids=()   # "prog 17": what the switch loaded, seen before it stopped
 at_ends=()   # functions to call first when the test ends
@@ -152,6 +153,7 @@ pod() {
     for name; do
         ip netns add "$(netns "$name")"
         pods+=("$(netns "$name")")
+        pod_ids+=("net:[$(stat -L -c %i "$(netns_path "$name")")]")
         in_pod "$name" ip link set lo up
     done
 }
@@ -231,8 +233,10 @@ leftovers() {
     find /sys/fs/bpf -path "*$instance*" 2>/dev/null | sed 's/^/BPF pin /'
     find /run/orrery /dev/hugepages /var/run/dpdk -path "*$instance*" 2>/dev/null | sed 's/^/file /'
     [[ ! -e $ORRERY_SOCKET ]] || echo "socket $ORRERY_SOCKET"
-    # the pattern by file, or grep would find itself
+    # by pattern file, or grep would find itself
     grep -lsFw -f <(echo "$instance") /proc/[0-9]*/cmdline | sed 's/^/process /'
+    ((${#pod_ids[@]} == 0)) || find /proc/[0-9]*/ns/net -printf '%p %l\n' 2>/dev/null |
+        grep -F -f <(printf '%s\n' "${pod_ids[@]}") | sed 's/^/process in a pod /'
     return 0
 }
 

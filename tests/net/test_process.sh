@@ -38,6 +38,21 @@ ok "they are known" between 3 "${#bpf_ids[@]}" 100
 stop_switch
 ok "SIGTERM under 15 s, status 0" equal "$switch_status" 0
 
+start_switch
+port a0/eth0 fd00::1/64
+kill -TERM "$switch_pid"
+kill -INT "$switch_pid"
+stop_switch # and a third signal
+ok "impatience: SIGTERM, SIGINT, SIGTERM, status 0" equal "$switch_status" 0
+ok "and the interface is gone all the same" not in_pod a0 ip link show eth0
+
+orrery-vswitch -c "$work/orrery.conf" 2>>"$work/switch.log" &
+switch_pid=$!
+half_made() { [[ -e /run/orrery/$instance.lock ]]; }
+wait_until 10 half_made
+stop_switch
+ok "SIGTERM at the start, status 0" equal "$switch_status" 0
+
 # configuration
 write_config
 ok "-t accepts a good file" orrery-vswitch -t -c "$work/orrery.conf"

@@ -210,15 +210,22 @@ int control_run(struct control *c, struct fault *fault)
 {
 	struct event *term = evsignal_new(c->base, SIGTERM, on_signal, c);
 	struct event *interrupt = evsignal_new(c->base, SIGINT, on_signal, c);
+	sigset_t stop;
 	int ret = 0;
 
+	(void)sigemptyset(&stop);
+	(void)sigaddset(&stop, SIGTERM);
+	(void)sigaddset(&stop, SIGINT);
 	if (term == NULL || interrupt == NULL || event_add(term, NULL) < 0 ||
 	        event_add(interrupt, NULL) < 0)
 		ret = fault_set(fault, -ENOMEM, NULL, "no memory for signals");
+	else
+		(void)pthread_sigmask(SIG_UNBLOCK, &stop, NULL);
 	while (ret == 0 && !c->stopping) {
 		if (event_base_dispatch(c->base) < 0)
 			ret = fault_set(fault, -EIO, NULL, "the event loop failed");
 	}
+	(void)pthread_sigmask(SIG_BLOCK, &stop, NULL);
 	if (term != NULL)
 		event_free(term);
 	if (interrupt != NULL)

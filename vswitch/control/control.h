@@ -53,7 +53,7 @@ __attribute__((warn_unused_result)) int control_create(const struct control_conf
 // Opens the drivers, takes back what an earlier switch left, makes the static objects, opens the
 // socket.
 __attribute__((warn_unused_result)) int control_start(struct control *control, struct fault *fault);
-// Serves until SIGTERM, SIGINT or the method shutdown.
+// Serves until SIGTERM, SIGINT or the method shutdown. Both signals are blocked when it returns.
 __attribute__((warn_unused_result)) int control_run(struct control *control, struct fault *fault);
 // Closes the socket, unplugs the ports and closes the drivers. Workers may still run.
 void control_stop_ports(struct control *control);
