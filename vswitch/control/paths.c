@@ -87,7 +87,7 @@ static bool search_init(struct search *search, const struct paths_graph *graph)
 	search->cost = calloc(n, sizeof(*search->cost));
 	search->heap = calloc(n, sizeof(*search->heap));
 	search->place = calloc(n, sizeof(*search->place));
-	search->edges = malloc(((size_t)graph->n_links + 1) * sizeof(*search->edges));
+	search->edges = calloc((size_t)graph->n_links + 1, sizeof(*search->edges));
 	if (search->first == NULL || search->cost == NULL || search->heap == NULL ||
 	        search->place == NULL || search->edges == NULL) {
 		search_fini(search);
