@@ -14,11 +14,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
 
 #define RUN_DIR "/run/orrery"
+#define LOCK_WAIT_MS 2000
+#define LOCK_STEP_MS 10
 
 static void lock_path(const char *instance, char *buf, size_t size)
 {
@@ -35,6 +38,19 @@ static bool is_same_file(int fd, const char *path)
 
 	return fstat(fd, &by_fd) == 0 && stat(path, &by_path) == 0 &&
 	       by_fd.st_ino == by_path.st_ino && by_fd.st_dev == by_path.st_dev;
+}
+
+// A switch that was killed a moment ago holds the lock until the kernel has taken it apart.
+static int lock_patiently(int fd)
+{
+	const struct timespec step = {.tv_nsec = LOCK_STEP_MS * 1000000};
+	int ret = flock(fd, LOCK_EX | LOCK_NB);
+
+	for (int ms = 0; ret < 0 && errno == EWOULDBLOCK && ms < LOCK_WAIT_MS; ms += LOCK_STEP_MS) {
+		nanosleep(&step, NULL);
+		ret = flock(fd, LOCK_EX | LOCK_NB);
+	}
+	return ret;
 }
 
 static int refuse_locked(int fd, const char *instance, struct fault *fault)
@@ -62,7 +78,7 @@ int process_lock(const char *instance, int *ret_fd, struct fault *fault)
 		if (fd < 0)
 			return fault_set(
 			        fault, -errno, NULL, "cannot open '%s': %s", path, strerror(errno));
-		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (lock_patiently(fd) < 0) {
 			ret = errno == EWOULDBLOCK
 			              ? refuse_locked(fd, instance, fault)
 			              : fault_set(fault, -errno, NULL, "cannot lock '%s': %s", path,

@@ -65,7 +65,7 @@ static const struct link_params *published(uint32_t id)
 static void test_conversion(void **state)
 {
 	const uint64_t hz = 2400000000; // 2.4 cycles a ns
-	const struct matrix_config config = {.tsc_hz = hz, .seed = 7};
+	struct matrix_config config = {.tsc_hz = hz, .seed = 7};
 	struct link link = {
 	        .record = {.set = ORRERY_SET_ALL,
 	                .to = 5,
@@ -88,6 +88,7 @@ static void test_conversion(void **state)
 	};
 	struct link_params p;
 
+	matrix_config_settle(&config);
 	link_convert(&link, 9, 1, &config, &p);
 	assert_int_equal(p.to, 5);
 	assert_int_equal(p.flags, LINK_UP | LINK_IMPAIRED | LINK_GE);
@@ -123,7 +124,7 @@ static void test_conversion(void **state)
 // The longest and the fastest values stay in their types.
 static void test_extremes(void **state)
 {
-	const struct matrix_config config = {.tsc_hz = 5000000000ull};
+	struct matrix_config config = {.tsc_hz = 5000000000ull};
 	struct link link = {.record = {.set = ORRERY_SET_ALL,
 	                            .delay_ns = MATRIX_DELAY_MAX_NS,
 	                            .rate_kbps = 1,
@@ -134,6 +135,7 @@ static void test_extremes(void **state)
 	                            .mtu = UINT16_MAX}};
 	struct link_params p;
 
+	matrix_config_settle(&config);
 	link_convert(&link, 0, 0, &config, &p);
 	assert_int_equal(p.delay_tsc, 20000000000ull);
 	assert_float_equal((double)p.cycles_per_byte_q16 / 65536.0, 5e9 * 8 / 1000, 1.0);

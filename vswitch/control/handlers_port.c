@@ -13,6 +13,7 @@
 
 #include "addr.h"
 #include "handlers.h"
+#include "log.h"
 #include "state.h"
 
 static json_t *port_stats_json(const struct control *c, struct switch_port *p)
@@ -272,8 +273,10 @@ static int del_by_owner(struct control *c, const char *owner, size_t *ret_n, str
 	for (uint32_t id = 0; id < c->ports.ids.end; id++) {
 		struct switch_port *p = c->ports.ports[id];
 
-		if (p != NULL && strcmp(p->port.owner, owner) == 0)
-			found[n++] = p;
+		if (p == NULL || strcmp(p->port.owner, owner) != 0)
+			continue;
+		log_info("port '%s': removed with its owner %s", p->port.ref, owner);
+		found[n++] = p;
 	}
 	if (n > 0)
 		ports_del(c, found, n, /* keep */ false);
@@ -298,6 +301,7 @@ int handle_port_del(const struct request *request, json_t **ret_result, struct f
 		if (model_ref_find(&c->model, ref, "interface", &iface, NULL) == 0)
 			port = iface->port;
 		if (port != NULL) {
+			log_info("port '%s': removed", port->port.ref);
 			ports_del(c, &port, 1, /* keep */ false);
 			n = 1;
 		}

@@ -6,9 +6,10 @@
 
 #include "rng.h"
 
-static uint64_t ns_to_tsc(uint64_t ns, uint64_t tsc_hz)
+// Rounded; a division of 128 bits a value would be most of what an epoch costs.
+static uint64_t ns_to_tsc(uint64_t ns, const struct matrix_config *config)
 {
-	return (uint64_t)((unsigned __int128)ns * tsc_hz / 1000000000u);
+	return (uint64_t)(((unsigned __int128)ns * config->tsc_per_ns_q32 + (1u << 31)) >> 32);
 }
 
 static uint16_t flags_of(const struct orrery_record *r)
@@ -48,7 +49,7 @@ void link_convert(const struct link *link, uint32_t link_id, uint16_t worker,
 	                                        : 0),
 	        .incarnation = link->incarnation,
 	        .worker = worker,
-	        .delay_tsc = ns_to_tsc(r->delay_ns, hz),
+	        .delay_tsc = ns_to_tsc(r->delay_ns, config),
 	        // cycles per cycle is ns per ns: the clock's rate cancels out
 	        .slope_q32 = (int64_t)((double)r->slope_ns_s * (4294967296.0 / 1e9)),
 	        .t0_tsc = link->t0_tsc,
@@ -59,11 +60,11 @@ void link_convert(const struct link *link, uint32_t link_id, uint16_t worker,
 	        .queue_pkts = r->queue_pkts != 0 ? r->queue_pkts : UINT32_MAX,
 	        .down_tsc = link->down_tsc,
 	        .seed = seed_of(config->seed, link_id),
-	        .good_mean_tsc = ns_to_tsc((uint64_t)r->good_us * 1000, hz),
-	        .bad_mean_tsc = ns_to_tsc((uint64_t)r->bad_us * 1000, hz),
+	        .good_mean_tsc = ns_to_tsc((uint64_t)r->good_us * 1000, config),
+	        .bad_mean_tsc = ns_to_tsc((uint64_t)r->bad_us * 1000, config),
 	        .loss_q32 = r->loss,
 	        .loss_bad_q32 = r->loss_bad,
-	        .jitter_tsc = ns_to_tsc(r->jitter_ns, hz),
+	        .jitter_tsc = ns_to_tsc(r->jitter_ns, config),
 	        .jitter_corr_q16 = r->jitter_corr,
 	        .duplicate_q16 = r->duplicate,
 	        .reorder_q16 = r->reorder,

@@ -33,6 +33,12 @@ struct matrix {
 	uint32_t stage_mark;
 };
 
+void matrix_config_settle(struct matrix_config *config)
+{
+	config->tsc_per_ns_q32 =
+	        (uint64_t)(((unsigned __int128)config->tsc_hz << 32) / 1000000000u);
+}
+
 int matrix_create(const struct matrix_config *config, const struct model *model,
         struct publisher *publisher, struct matrix **ret_matrix, struct fault *fault)
 {
@@ -41,6 +47,7 @@ int matrix_create(const struct matrix_config *config, const struct model *model,
 	if (m == NULL)
 		return fault_set(fault, -ENOMEM, NULL, "no memory for the link matrix");
 	m->config = *config;
+	matrix_config_settle(&m->config);
 	m->model = model;
 	m->publisher = publisher;
 	m->links = reserve_alloc(config->max_ifaces, sizeof(m->links[0]));

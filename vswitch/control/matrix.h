@@ -34,6 +34,7 @@ struct matrix_config {
 	uint32_t assumed_frame_bytes; // size of the frames in flight that the memory is reckoned
 	                              // with
 	uint64_t seed;
+	uint64_t tsc_per_ns_q32; // of tsc_hz; filled by matrix_config_settle
 };
 
 // One link as it is. `record.set` is 0 when no link leaves from the interface, else ORRERY_SET_ALL.
@@ -55,6 +56,9 @@ struct matrix_result {
 	uint64_t needed_frames; // by the whole matrix
 	bool paths_changed; // up, far end or delay of some link
 };
+
+// What follows from other fields; matrix_create calls it.
+void matrix_config_settle(struct matrix_config *config);
 
 // Borrows `model` and `publisher`.
 __attribute__((warn_unused_result)) int matrix_create(const struct matrix_config *config,

@@ -93,9 +93,13 @@ void ports_close_drivers(struct control *c, bool keep)
 		if (t->ports[id] != NULL)
 			all[n++] = t->ports[id];
 	}
+	// A driver that closes removes its interfaces all at once; one by one each costs the kernel a
+	// grace period of its own.
 	if (n > 0)
-		ports_del(c, all, n, keep);
+		ports_del(c, all, n, /* keep */ true);
 	free(all);
+	if (n > 0)
+		log_notice("%zu ports: %s", n, keep ? "left for the next switch" : "removed");
 	for (size_t i = t->n_drivers; i-- > 0;) {
 		const struct port_ops *ops = t->drivers[i].ops;
 
@@ -332,8 +336,6 @@ void ports_del(struct control *c, struct switch_port *const *ports, size_t n, bo
 		struct switch_port *p = ports[i];
 		uint32_t id = p->port.id;
 
-		log_info("port '%s': %s", p->port.ref,
-		        keep ? "left for the next switch" : "removed");
 		p->port.ops->destroy(&p->port, keep);
 		free(p->devargs);
 		free(p);
