@@ -21,6 +21,8 @@ here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 readonly scenarios=$here/../scenarios
 readonly tolerance_ms=0.5
 readonly ping_gap_s=0.1 # of the ping that runs over the handover
+# ping's frame: 56 bytes of data, ICMPv6, IPv6, Ethernet; and preamble, gap and FCS, which take time too
+readonly frame_bytes=$((56 + 8 + 40 + 14 + 24))
 
 json=0
 speed=60
@@ -119,12 +121,13 @@ attach() {
 
 # --- what the runner says ------------------------------------------------------------------------
 
-# The last epochs, a line each: wall_us, step_us, rtt_ns, rtt_end_ns, UTC, satellites.
+# The last epochs, a line each: wall_us, step_us, round trip in ns at its start and end, UTC, satellites.
 epochs() {
-    tail -n "${1:-60}" "$work/run.jsonl" | jq -Rr '
+    tail -n "${1:-60}" "$work/run.jsonl" | jq -Rr --argjson bytes "$frame_bytes" '
         fromjson? | select(.type == "epoch" and (.pairs[0].nodes | length) > 0) |
-        [.wall_us, .step_us, .pairs[0].rtt_ns, .pairs[0].rtt_end_ns, .time[11:19],
-         (.pairs[0].nodes[1:-1] | join(" "))] | @tsv'
+        .pairs[0] as $pair | ($pair.rtt_ns_per_byte * $bytes) as $rate_ns |
+        [.wall_us, .step_us, $pair.rtt_ns + $rate_ns, $pair.rtt_end_ns + $rate_ns, .time[11:19],
+         ($pair.nodes[1:-1] | join(" "))] | @tsv'
 }
 
 # The epochs up to a time in us; waits for the one that it is in.
@@ -203,7 +206,8 @@ best_of_three() {
 
 round_trips() {
     local tries=0 good=0 line
-    say "   each line is the best of three; what else runs on this computer adds to a round trip"
+    say "   computed: the straight lines between the satellites at the speed of light, and the links' rates"
+    say "   measured: the best of three, since what else runs on this computer only adds"
     printf '   %-8s  %11s  %11s  %11s  %s\n' 'sky time' measured computed difference satellites
     : >"$work/samples.tsv"
     while ((good < samples && tries++ < samples * 3)); do

@@ -164,7 +164,7 @@ static int allocate(struct constellation *con)
 
 static int lay_out(struct constellation *con)
 {
-	uint32_t(*far)[ISL_ENDS] = malloc(con->n_satellites * sizeof(*far));
+	uint32_t(*far)[ISL_ENDS] = malloc(((size_t)con->n_satellites + 1) * sizeof(*far));
 	uint32_t first = 0;
 
 	if (far == NULL)

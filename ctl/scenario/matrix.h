@@ -59,3 +59,6 @@ double path_delay_ns(const struct matrix *matrix, const struct path *path, doubl
 // while simulated time runs at `speed`. The way back takes the same links.
 double path_flight_rtt_ns(
         const struct matrix *matrix, const struct path *path, double after_s, double speed);
+// What rates add to a round trip for each byte of a frame, preamble, gap and FCS included: the sum
+// of 1 / rate over both ways; links without rate add nothing.
+double path_rtt_ns_per_byte(const struct matrix *matrix, const struct path *path);

@@ -190,3 +190,20 @@ double path_flight_rtt_ns(
 		        after_s + flown_ns * 1e-9 * speed);
 	return flown_ns;
 }
+
+static double ns_per_byte(const struct constellation *con, uint32_t iface)
+{
+	uint64_t rate_bps = con_link(con, iface)->rate_bps;
+
+	return rate_bps != 0 ? 8e9 / (double)rate_bps : 0;
+}
+
+double path_rtt_ns_per_byte(const struct matrix *matrix, const struct path *path)
+{
+	double sum = 0;
+
+	for (uint32_t i = 0; i < path->n_hops; i++)
+		sum += ns_per_byte(matrix->con, path->ifaces[i]) +
+		       ns_per_byte(matrix->con, matrix->links[path->ifaces[i]].to);
+	return sum;
+}

@@ -88,10 +88,11 @@ json_t *report_pair(const struct sim *sim, uint32_t from, uint32_t to, double af
 {
 	char a[NODE_NAME_SIZE], b[NODE_NAME_SIZE];
 
-	return json_pack("{s:s, s:s, s:o, s:I, s:I}", "from", con_node_name(sim->con, from, a),
+	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:f}", "from", con_node_name(sim->con, from, a),
 	        "to", con_node_name(sim->con, to, b), "nodes", report_path_nodes(sim, from),
 	        "delay_ns", whole(path_delay_ns(&sim->matrix, &sim->path, after_s)), "rtt_ns",
-	        whole(path_flight_rtt_ns(&sim->matrix, &sim->path, after_s, speed)));
+	        whole(path_flight_rtt_ns(&sim->matrix, &sim->path, after_s, speed)),
+	        "rtt_ns_per_byte", path_rtt_ns_per_byte(&sim->matrix, &sim->path));
 }
 
 // Calls `visit` for each pair of stations with a path, the path in sim->path; `found` false: none.
