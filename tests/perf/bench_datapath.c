@@ -8,12 +8,8 @@
 #include <getopt.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
-#include <rte_errno.h>
 #include <rte_ether.h>
-#include <rte_ip.h>
-#include <rte_lcore.h>
 #include <rte_mbuf.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,11 +21,10 @@
 #include "fib6.h"
 #include "port_ops.h"
 #include "rng.h"
+#include "source.h"
 #include "stage.h"
 
-#define FRAME_BYTES 64
 #define N_PREFIXES 10000
-#define N_FLOWS 65536 // power of two
 #define POOL_FRAMES ((1u << 19) - 1)
 #define WINDOWS_MAX 1000
 #define CPU_SHARE_MIN 0.95
@@ -49,18 +44,6 @@ struct scenario {
 	uint32_t n_links;
 };
 
-// The ports' side: frames out of nothing, in the order of a table of flows.
-struct source {
-	struct port_queue queue; // first
-	struct rte_mempool *pool;
-	unsigned burst;
-	uint32_t next;
-	uint16_t *flow_port; // [N_FLOWS]
-	uint8_t (*flow_dst)[16]; // [N_FLOWS]
-	uint64_t n_tx;
-	uint64_t checksum; // so that reading what is sent is not optimised away
-};
-
 struct bench {
 	struct datapath *dp;
 	struct source source;
@@ -78,77 +61,6 @@ struct result {
 	unsigned n_windows;
 	double cycles[WINDOWS_MAX]; // a frame
 };
-
-static void die(const char *what)
-{
-	fprintf(stderr, "orrery-bench-datapath: %s\n", what);
-	exit(1);
-}
-
-static void *must(void *memory)
-{
-	if (memory == NULL)
-		die("out of memory");
-	return memory;
-}
-
-// An IPv6 frame of 64 bytes, as a driver that copies would write it.
-static void write_frame(uint8_t *data, const uint8_t dst[16])
-{
-	static const uint8_t start[38] = {0x02, 0x00, 0x5e, 0x00, 0x00, 0x01, 0x02, 0, 0, 0, 0, 1,
-	        0x86, 0xdd, 0x60, 0, 0, 0, 0, FRAME_BYTES - 54, 59, 64, 0xfd, 0xaa};
-
-	memcpy(data, start, sizeof(start));
-	memcpy(data + sizeof(start), dst, 16);
-	memset(data + 54, 0, FRAME_BYTES - 54);
-}
-
-static uint16_t source_rx(struct port_queue *queue, struct rte_mbuf **pkts, uint16_t n)
-{
-	struct source *source = (struct source *)queue;
-
-	if (n > source->burst)
-		n = (uint16_t)source->burst;
-	if (rte_pktmbuf_alloc_bulk(source->pool, pkts, n) != 0)
-		return 0;
-	for (uint16_t i = 0; i < n; i++) {
-		uint32_t flow = source->next++ % N_FLOWS;
-
-		write_frame(rte_pktmbuf_mtod(pkts[i], uint8_t *), source->flow_dst[flow]);
-		pkts[i]->data_len = FRAME_BYTES;
-		pkts[i]->pkt_len = FRAME_BYTES;
-		pkts[i]->port = source->flow_port[flow];
-	}
-	return n;
-}
-
-static void source_tx(struct port *port, struct rte_mbuf **pkts, uint16_t n)
-{
-	struct source *source = (struct source *)port->queue;
-
-	for (uint16_t i = 0; i < n; i++)
-		source->checksum += *rte_pktmbuf_mtod(pkts[i], uint64_t *);
-	source->n_tx += n;
-	rte_pktmbuf_free_bulk(pkts, n);
-}
-
-static const struct port_ops source_ops = {
-        .name = "bench",
-        .rx_burst = source_rx,
-        .tx_burst = source_tx,
-};
-
-static void start_eal(int cpu)
-{
-	char lcores[32];
-	char *argv[] = {strdup("bench"), strdup("--no-pci"), strdup("--no-shconf"),
-	        strdup("--no-telemetry"), strdup("--no-huge"), strdup("-m"), strdup("1024"),
-	        strdup("--log-level=lib.eal:error"), strdup("--lcores"), lcores, NULL};
-
-	snprintf(lcores, sizeof(lcores), "0@%d", cpu);
-	if (rte_eal_init((int)(sizeof(argv) / sizeof(argv[0])) - 1, argv) < 0)
-		die(rte_strerror(rte_errno));
-}
 
 // Interfaces: [0, n) where frames come in, [n, 2n) where they go out, [2n, 3n) of the router.
 static void fill_links(struct bench *bench, const struct scenario *s, uint64_t delay_tsc)
@@ -195,11 +107,7 @@ static void fill_ports(struct bench *bench, const struct scenario *s)
 		atomic_store(&bench->ifaces[i].port_id, is_port ? i : DP_NONE);
 		if (!is_port)
 			continue;
-		bench->ports[i] = (struct port){.ops = &source_ops,
-		        .queue = &bench->source.queue,
-		        .id = i,
-		        .iface_id = i,
-		        .mtu = 1500};
+		source_port(&bench->source, &bench->ports[i], i, i);
 		datapath_set_port(bench->dp, &bench->ports[i]);
 	}
 }
@@ -207,7 +115,7 @@ static void fill_ports(struct bench *bench, const struct scenario *s)
 // Random prefixes of 48 to 64 bits, and flows to addresses under them, from ports in random order.
 static void fill_routes(struct bench *bench, const struct scenario *s)
 {
-	struct fib6_prefix *prefixes = must(calloc(N_PREFIXES, sizeof(*prefixes)));
+	struct fib6_prefix *prefixes = bench_must(calloc(N_PREFIXES, sizeof(*prefixes)));
 	struct rng rng;
 
 	rng_seed(&rng, 1, 1);
@@ -217,10 +125,10 @@ static void fill_routes(struct bench *bench, const struct scenario *s)
 		for (unsigned byte = 1; byte < 8; byte++)
 			prefixes[i].addr[byte] = (uint8_t)rng_next(&rng);
 		if (fib6_add(bench->fib, &prefixes[i], i) != 0)
-			die("prefix refused");
+			bench_die("prefix refused");
 		bench->targets[i] = (struct dp_target){.iface_id = 2 * s->n_links + i % s->n_links};
 	}
-	for (uint32_t i = 0; i < N_FLOWS; i++) {
+	for (uint32_t i = 0; i < SOURCE_FLOWS; i++) {
 		memcpy(bench->source.flow_dst[i], prefixes[rng_next(&rng) % N_PREFIXES].addr, 8);
 		bench->source.flow_dst[i][15] = (uint8_t)i;
 		bench->source.flow_port[i] = (uint16_t)(rng_next(&rng) % s->n_links);
@@ -246,20 +154,16 @@ static void open_bench(struct bench *bench, const struct scenario *s, const stru
 
 	memset(bench, 0, sizeof(*bench));
 	if (datapath_create(&config, &bench->dp, &fault) < 0)
-		die(fault.message);
+		bench_die(fault.message);
 	bench->n_ifaces = config.max_ifaces;
-	bench->ports = must(calloc(config.max_ports, sizeof(*bench->ports)));
-	bench->links = must(aligned_alloc(64, bench->n_ifaces * sizeof(*bench->links)));
-	bench->ifaces = must(calloc(bench->n_ifaces, sizeof(*bench->ifaces)));
-	bench->nodes = must(calloc(config.max_nodes, sizeof(*bench->nodes)));
-	bench->targets = must(calloc(config.max_targets, sizeof(*bench->targets)));
-	bench->source.flow_dst = must(calloc(N_FLOWS, sizeof(*bench->source.flow_dst)));
-	bench->source.flow_port = must(calloc(N_FLOWS, sizeof(*bench->source.flow_port)));
-	bench->fib = must(fib6_create(N_PREFIXES));
+	bench->ports = bench_must(calloc(config.max_ports, sizeof(*bench->ports)));
+	bench->links = bench_must(aligned_alloc(64, bench->n_ifaces * sizeof(*bench->links)));
+	bench->ifaces = bench_must(calloc(bench->n_ifaces, sizeof(*bench->ifaces)));
+	bench->nodes = bench_must(calloc(config.max_nodes, sizeof(*bench->nodes)));
+	bench->targets = bench_must(calloc(config.max_targets, sizeof(*bench->targets)));
+	bench->fib = bench_must(fib6_create(N_PREFIXES));
 	memset(bench->links, 0, bench->n_ifaces * sizeof(*bench->links));
-	bench->source.queue = (struct port_queue){.ops = &source_ops, .fd = -1};
-	bench->source.pool = datapath_pool(bench->dp, 0);
-	bench->source.burst = s->burst;
+	source_init(&bench->source, datapath_pool(bench->dp, 0), 0, s->burst);
 	fill_ports(bench, s);
 	fill_links(bench, s, options->delay_us * datapath_tsc_hz(bench->dp) / 1000000);
 	fill_routes(bench, s);
@@ -270,7 +174,7 @@ static void open_bench(struct bench *bench, const struct scenario *s, const stru
 	        .fib = bench->fib};
 	datapath_publish(bench->dp, &bench->view);
 	if (datapath_add_queue(bench->dp, &bench->source.queue) < 0)
-		die("queue refused");
+		bench_die("queue refused");
 }
 
 static void close_bench(struct bench *bench)
@@ -282,8 +186,7 @@ static void close_bench(struct bench *bench)
 	free(bench->ifaces);
 	free(bench->nodes);
 	free(bench->targets);
-	free(bench->source.flow_dst);
-	free(bench->source.flow_port);
+	source_fini(&bench->source);
 }
 
 static double seconds(clockid_t clock)
@@ -298,9 +201,9 @@ static double seconds(clockid_t clock)
 static void loop_bare(struct bench *bench)
 {
 	struct rte_mbuf *pkts[BURST_MAX];
-	uint16_t n = source_rx(&bench->source.queue, pkts, BURST_MAX);
+	uint16_t n = bench->source.queue.ops->rx_burst(&bench->source.queue, pkts, BURST_MAX);
 
-	source_tx(&bench->ports[0], pkts, n);
+	bench->ports[0].ops->tx_burst(&bench->ports[0], pkts, n);
 }
 
 static void loop_datapath(struct bench *bench)
@@ -342,7 +245,7 @@ static void measure(struct bench *bench, void (*loop)(struct bench *),
 			return;
 	}
 	if (result->n_windows == 0)
-		die("this CPU is shared: no window had 95 % of it");
+		bench_die("this CPU is shared: no window had 95 % of it");
 }
 
 static int compare(const void *a, const void *b)
@@ -402,7 +305,7 @@ static void run(const struct scenario *s, const struct options *options, bool fi
 			        (unsigned long)stats.drops[reason], drop_reason_texts[reason]);
 	}
 	if (n_dropped > stats.rx_pkts / 1000)
-		die("frames were dropped: the figures are not what they say");
+		bench_die("frames were dropped: the figures are not what they say");
 	close_bench(&bench);
 }
 
@@ -412,7 +315,7 @@ static unsigned parse_number(const char *text)
 	unsigned long value = strtoul(text, &end, 10);
 
 	if (*end != '\0' || value == 0 || value > 10000000)
-		die("a number from 1 to 10000000 was expected");
+		bench_die("a number from 1 to 10000000 was expected");
 	return (unsigned)value;
 }
 
@@ -443,7 +346,7 @@ static void parse_options(int argc, char **argv, struct options *options)
 			exit(2);
 	}
 	if (options->windows > WINDOWS_MAX)
-		die("at most 1000 windows");
+		bench_die("at most 1000 windows");
 	if (options->cpu < 0) // the last one: interrupts like the first
 		options->cpu = (int)sysconf(_SC_NPROCESSORS_ONLN) - 1;
 }
@@ -459,9 +362,11 @@ int main(int argc, char **argv)
 	static const unsigned bursts[] = {32, 64};
 	struct options options;
 	bool first = true;
+	char lcores[32];
 
 	parse_options(argc, argv, &options);
-	start_eal(options.cpu);
+	snprintf(lcores, sizeof(lcores), "0@%d", options.cpu);
+	bench_eal(lcores);
 	if (options.json)
 		printf("{\"tsc_hz\":%lu,\"delay_us\":%u,\"prefixes\":%u,\"rows\":[\n",
 		        (unsigned long)rte_get_tsc_hz(), options.delay_us, N_PREFIXES);
