@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 // Frames at the far end of their link: to a router again, or out of a port.
 #include <rte_ether.h>
+#include <rte_prefetch.h>
 
 #include "port_ops.h"
 #include "relay.h"
@@ -40,18 +41,10 @@ void arrive_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 		router_burst(w, routed, n_routed);
 }
 
-static void transmit(struct worker *w, struct port *port, struct rte_mbuf **pkts, unsigned n)
+static inline void transmit(struct worker *w, struct port *port, struct rte_mbuf **pkts, unsigned n)
 {
-	struct iface_counters *counters = &w->ifaces[port->iface_id];
 	struct port_queue *queue = port->queue;
-	uint64_t n_bytes = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		n_bytes += pkts[i]->pkt_len;
-	counter_add(&counters->tx_pkts, n);
-	counter_add(&counters->tx_bytes, n_bytes);
-	counter_add(&w->counters.tx_pkts, n);
-	counter_add(&w->counters.tx_bytes, n_bytes);
 	if (!queue->tx_dirty) {
 		queue->tx_dirty = true;
 		w->dirty[w->n_dirty++] = queue;
@@ -59,29 +52,34 @@ static void transmit(struct worker *w, struct port *port, struct rte_mbuf **pkts
 	port->ops->tx_burst(port, pkts, (uint16_t)n);
 }
 
-// The port a frame leaves by, or NULL when the frame found another end.
-static struct port *port_of(struct worker *w, struct rte_mbuf *m)
+// The port at the interface a frame is at, NULL if there is none.
+static inline struct port *port_of(const struct worker *w, const struct frame *f)
+{
+	const struct dp_iface *iface = &w->view->ifaces[f->iface_id];
+
+	// Relaxed: the port table behind it decides, this is only its index.
+	return worker_port(w, atomic_load_explicit(&iface->port_id, memory_order_relaxed));
+}
+
+// Whether the port is there, is ours and takes the frame; if not, the frame has found another end.
+static inline bool admit(struct worker *w, struct port *port, struct rte_mbuf *m)
 {
 	struct frame *f = frame_of(m);
-	const struct dp_iface *iface = &w->view->ifaces[f->iface_id];
-	// Relaxed: the port table behind it decides, this is only its index.
-	uint32_t port_id = atomic_load_explicit(&iface->port_id, memory_order_relaxed);
-	struct port *port = worker_port(w, port_id);
 
 	if (unlikely(port == NULL)) {
 		drop_on_link(w, m, f->link_id, DROP_PORT_NONE);
-		return NULL;
+		return false;
 	}
 	if (unlikely(port->worker != w->idx)) {
 		f->link_id = DP_NONE; // for the port, not for a link
 		relay_send(w, port->worker, m);
-		return NULL;
+		return false;
 	}
 	if (unlikely(m->pkt_len > (uint32_t)port->mtu + PORT_OVERHEAD_BYTES)) {
 		drop_on_link(w, m, f->link_id, DROP_PORT_MTU);
-		return NULL;
+		return false;
 	}
-	return port;
+	return true;
 }
 
 // A burst for more than one port. Groups are found by a small hash of the port's id.
@@ -119,24 +117,45 @@ static void transmit_groups(
 	}
 }
 
+static inline void count_sent(struct worker *w, uint32_t iface_id, uint32_t len)
+{
+	counter_add(&w->ifaces[iface_id].tx_pkts, 1);
+	counter_add(&w->ifaces[iface_id].tx_bytes, len);
+}
+
 void output_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {
 	struct port *ports[BURST_MAX];
 	unsigned n_out = 0;
+	uint64_t n_bytes = 0;
 	bool same = true;
 
+	// With thousands of ports neither port nor counters are in the first cache.
 	for (unsigned i = 0; i < n; i++) {
-		struct port *port = port_of(w, pkts[i]);
+		const struct frame *f = frame_of(pkts[i]);
 
-		if (unlikely(port == NULL))
+		ports[i] = port_of(w, f);
+		rte_prefetch0(ports[i]);
+		rte_prefetch0(&w->ifaces[f->iface_id]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = pkts[i];
+		struct port *port = ports[i];
+
+		if (unlikely(!admit(w, port, m)))
 			continue;
+		rte_prefetch0(rte_pktmbuf_mtod(m, void *));
+		count_sent(w, port->iface_id, m->pkt_len);
+		n_bytes += m->pkt_len;
 		ports[n_out] = port;
-		pkts[n_out] = pkts[i];
+		pkts[n_out] = m;
 		same &= port == ports[0];
 		n_out++;
 	}
 	if (n_out == 0)
 		return;
+	counter_add(&w->counters.tx_pkts, n_out);
+	counter_add(&w->counters.tx_bytes, n_bytes);
 	if (same)
 		transmit(w, ports[0], pkts, n_out);
 	else
