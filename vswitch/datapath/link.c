@@ -16,6 +16,8 @@
 
 #define LINK_TAKEN DROP_REASON_COUNT // not a drop
 
+#define MODEL_FRAMES_AHEAD 4
+
 // A stay in one state longer ago than this many mean cycles says nothing any more (e^-64).
 #define GE_MEMORY_CYCLES 32
 
@@ -270,8 +272,10 @@ static void enter_queue(
 		add_waiting(link, m);
 }
 
-// Queue, rate, delay: from here on the frame is the wheel's. Returns LINK_TAKEN or why not.
-static inline unsigned carry(struct worker *w, const struct link *link, struct rte_mbuf *m)
+// Queue, rate, delay: from here on the frame is the wheel's. Returns LINK_TAKEN or why not. One
+// body for plain links and others: `impaired` is constant.
+static __rte_always_inline unsigned carry(
+        struct worker *w, const struct link *link, struct rte_mbuf *m, bool impaired)
 {
 	const struct link_params *params = link->params;
 	struct link_state *state = link->state;
@@ -281,7 +285,7 @@ static inline unsigned carry(struct worker *w, const struct link *link, struct r
 	int64_t jitter = 0;
 	bool queued = params->cycles_per_byte_q16 != 0;
 
-	if (unlikely(params->flags & LINK_IMPAIRED) && params->jitter_tsc != 0)
+	if (impaired && params->jitter_tsc != 0)
 		jitter = draw_jitter(link);
 	if (queued && !queue_frame(link, f->time_tsc, m->pkt_len, &departure))
 		return DROP_LINK_QUEUE;
@@ -322,14 +326,15 @@ static unsigned carry_at_once(struct worker *w, const struct link *link, struct 
 // The copy follows its original. It takes the link as a frame of its own.
 static void carry_duplicate(struct worker *w, const struct link *link, struct rte_mbuf *copy)
 {
-	unsigned verdict = carry(w, link, copy);
+	unsigned verdict = carry(w, link, copy, true);
 
 	counter_add(&w->links.drops[link->id].duplicates, 1);
 	if (verdict != LINK_TAKEN)
 		drop_on_link(w, copy, link->id, verdict);
 }
 
-static unsigned carry_impaired(struct worker *w, const struct link *link, struct rte_mbuf *m)
+static __rte_noinline unsigned carry_impaired(
+        struct worker *w, const struct link *link, struct rte_mbuf *m)
 {
 	const struct link_params *params = link->params;
 	struct rte_mbuf *copy = NULL;
@@ -344,7 +349,7 @@ static unsigned carry_impaired(struct worker *w, const struct link *link, struct
 	if (chance_q16(link, params->reorder_q16))
 		verdict = carry_at_once(w, link, m);
 	else
-		verdict = carry(w, link, m);
+		verdict = carry(w, link, m, true);
 	if (copy == NULL)
 		return verdict;
 	if (verdict == LINK_TAKEN)
@@ -355,7 +360,8 @@ static unsigned carry_impaired(struct worker *w, const struct link *link, struct
 }
 
 // One frame on a link of this worker.
-static inline unsigned link_frame(struct worker *w, const struct link *link, struct rte_mbuf *m)
+static __rte_always_inline unsigned link_frame(
+        struct worker *w, const struct link *link, struct rte_mbuf *m)
 {
 	const struct link_params *params = link->params;
 
@@ -371,7 +377,18 @@ static inline unsigned link_frame(struct worker *w, const struct link *link, str
 		link_restart(link);
 	if (unlikely(params->flags & LINK_IMPAIRED))
 		return carry_impaired(w, link, m);
-	return carry(w, link, m);
+	return carry(w, link, m, false);
+}
+
+// The parameters of a frame further on have come by now: is there more to fetch for it?
+static inline void fetch_model(const struct worker *w, uint32_t id)
+{
+	const struct link_params *params = &w->view->links[id];
+
+	if (unlikely(params->flags & LINK_IMPAIRED)) {
+		rte_prefetch0(&params->seed); // its second line
+		rte_prefetch0(&w->links.models[id]);
+	}
 }
 
 void link_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
@@ -392,6 +409,8 @@ void link_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 		        .id = id};
 		unsigned verdict;
 
+		if (i + MODEL_FRAMES_AHEAD < n)
+			fetch_model(w, frame_of(pkts[i + MODEL_FRAMES_AHEAD])->link_id);
 		if (unlikely(link.params->to == DP_NONE)) {
 			drop_on_link(w, pkts[i], id, DROP_LINK_NONE);
 			continue;
