@@ -222,7 +222,7 @@ background() {
 
 leftovers() {
     local id
-    ip netns list | grep -Fw "$instance" | sed 's/^/namespace /'
+    ip netns list 2>/dev/null | grep -Fw "$instance" | sed 's/^/namespace /'
     ip -o link show | awk -F': ' '{ print $2 }' | grep -Fw "$instance" | sed 's/^/interface /'
     for id in "${bpf_ids[@]}"; do
         # shellcheck disable=SC2086 # two words
@@ -243,7 +243,7 @@ leftovers() {
 # What a failed test left after all, so that it does not stand in the way of others.
 sweep() {
     local name
-    for name in $(ip netns list | awk '{ print $1 }' | grep -Fw "$instance"); do
+    for name in $(ip netns list 2>/dev/null | awk '{ print $1 }' | grep -Fw "$instance"); do
         ip netns del "$name"
     done
     rm -rf "/run/orrery/$instance" "/run/orrery/$instance.lock" "/run/orrery/$instance.sock"
