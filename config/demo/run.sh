@@ -77,7 +77,8 @@ handover_json=null
 
 # --- the pods ------------------------------------------------------------------------------------
 
-netns() { echo "orrery-demo-$1"; }
+# two demos at once do not meet
+netns() { echo "orrery-demo-$$-$1"; }
 in_pod() {
     local name=$1
     shift
@@ -102,7 +103,6 @@ cni() {
 
 attach() {
     local name=$1 from_ns
-    ip netns del "$(netns "$name")" 2>/dev/null # left by a demo that was killed
     ip netns add "$(netns "$name")" || die "cannot make a network namespace"
     spaces+=("$(netns "$name")")
     in_pod "$name" ip link set lo up
