@@ -45,7 +45,7 @@ static const struct key keys[] = {
                 .fallback = LOG_LEVEL_INFO},
         {"memory.hugepages", KEY_CHOICE, AT(hugepages), .choices = "auto|on|off",
                 .fallback = HUGEPAGES_AUTO},
-        {"memory.megabytes", KEY_COUNT, AT(memory_mb), .min = 64, .max = 1 << 20, .fallback = 512},
+        {"memory.megabytes", KEY_COUNT, AT(memory_mb), .max = 1 << 20},
         {"limits.max_nodes", KEY_COUNT, AT(max_nodes), .min = 1, .max = 1 << 20, .fallback = 16384},
         {"limits.max_interfaces", KEY_COUNT, AT(max_ifaces), .min = 1, .max = 1 << 20,
                 .fallback = 65536},

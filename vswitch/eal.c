@@ -19,6 +19,11 @@
 
 #define LCORES_TEXT_SIZE 4096
 #define HUGEPAGE_DIR "/sys/kernel/mm/hugepages"
+#define MIB (1ull << 20)
+#define PLAIN_PAGE_BYTES 4096ull
+#define FRAME_EXTRA_BYTES 512ull // of a buffer: headroom, DPDK's and our own fields
+#define MEMORY_BASE_MB 64ull // rings, queues of devices
+#define MEMORY_WORKER_MB 8ull
 
 static int choose_workers(
         const struct config *config, const cpu_set_t *allowed, struct eal *eal, struct fault *fault)
@@ -105,30 +110,46 @@ static uint64_t free_hugepages_mb(void)
 	return kb / 1024;
 }
 
+// What the frame buffers of all workers and the rings need. On plain pages no buffer crosses a
+// page's end, which costs the rest of the page.
+static uint64_t needed_mb(const struct config *config, const struct eal *eal, bool plain)
+{
+	uint64_t frame = config->frame_bytes + FRAME_EXTRA_BYTES;
+
+	if (config->memory_mb != 0)
+		return config->memory_mb;
+	if (plain)
+		frame = (frame + PLAIN_PAGE_BYTES - 1) / PLAIN_PAGE_BYTES * PLAIN_PAGE_BYTES;
+	return MEMORY_BASE_MB +
+	       eal->n_workers * (MEMORY_WORKER_MB + config->pool_frames * frame / MIB);
+}
+
 static int choose_memory(const struct config *config, struct eal *eal, struct fault *fault)
 {
 	uint64_t free_mb = config->hugepages == HUGEPAGES_OFF ? 0 : free_hugepages_mb();
+	uint64_t need_mb = needed_mb(config, eal, /* plain */ false);
 
-	eal->hugepages = free_mb >= config->memory_mb;
+	eal->hugepages = free_mb >= need_mb;
+	eal->memory_mb = need_mb;
 	if (eal->hugepages) {
-		log_notice("memory: %" PRIu64 " MiB of hugepages", config->memory_mb);
+		log_notice("memory: %" PRIu64 " MiB of hugepages", need_mb);
 		return 0;
 	}
 	if (config->hugepages == HUGEPAGES_ON)
 		return fault_set(fault, -ENOMEM, "memory.hugepages",
 		        "memory.hugepages is \"on\", but only %" PRIu64 " MiB of %" PRIu64
 		        " are free: sysctl vm.nr_hugepages=%" PRIu64,
-		        free_mb, config->memory_mb, config->memory_mb / 2);
+		        free_mb, need_mb, need_mb / 2 + 1);
+	eal->memory_mb = needed_mb(config, eal, /* plain */ true);
 	if (config->hugepages == HUGEPAGES_OFF)
-		log_notice(
-		        "memory: %" PRIu64 " MiB of plain pages, as configured", config->memory_mb);
+		log_notice("memory: %" PRIu64 " MiB of plain pages, as configured", eal->memory_mb);
 	else
 		log_notice(
-		        "memory: %" PRIu64 " MiB of plain pages, as only %" PRIu64
+		        "memory: %" PRIu64 " MiB of plain pages, as %" PRIu64 " of %" PRIu64
 		        " MiB of hugepages are free: more misses in the processor's address cache, "
 		        "so a lower frame rate, and no physical NICs; sysctl "
 		        "vm.nr_hugepages=%" PRIu64 " reserves them",
-		        config->memory_mb, free_mb, config->memory_mb / 2);
+		        eal->memory_mb, free_mb, need_mb, need_mb / 2 + 1);
 	return 0;
 }
 
@@ -175,7 +196,7 @@ static int init(
 	char *argv[16 + CONFIG_EAL_ARGS_MAX];
 	int argc = 0;
 
-	snprintf(memory, sizeof(memory), "%" PRIu64, config->memory_mb);
+	snprintf(memory, sizeof(memory), "%" PRIu64, eal->memory_mb);
 	argv[argc++] = program;
 	argv[argc++] = no_telemetry;
 	argv[argc++] = level;

@@ -13,6 +13,7 @@ struct eal {
 	unsigned lcores[CONFIG_WORKERS_MAX]; // their DPDK numbers
 	uint16_t n_workers;
 	bool hugepages;
+	uint64_t memory_mb; // that DPDK has
 	bool shares_cpu; // control has no processor of its own
 	bool started;
 };

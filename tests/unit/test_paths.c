@@ -24,7 +24,7 @@ struct graph {
 	uint32_t dests[V_MAX];
 };
 
-static const volatile bool go;
+static const _Atomic bool go;
 
 static struct graph random_graph(
         struct rng *rng, unsigned n_routers, unsigned n_sinks, unsigned n_links, uint32_t delay_max)
@@ -204,7 +204,7 @@ static void test_sinks_and_strays(void **state)
 
 static void test_empty_and_cancel(void **state)
 {
-	static const volatile bool stop = true;
+	static const _Atomic bool stop = true;
 	struct paths_graph none = {.n_routers = 0};
 	struct paths_graph some = {.n_routers = 1, .n_dests = 1, .dests = (uint32_t[]){0}};
 	struct dp_nexthops *nexthops = paths_compute(&none, 1, &go);

@@ -61,6 +61,8 @@ __attribute__((warn_unused_result)) int topology_iface_add(struct control *contr
 // With its interfaces. Without `force` -EBUSY while a port or link is plugged in.
 __attribute__((warn_unused_result)) int topology_node_del(
         struct control *control, struct node *node, bool force, struct fault *fault);
+// An interface that has neither port nor link nor route.
+void topology_iface_del(struct control *control, struct iface *iface);
 // Why a node cannot go: text for people, NULL if it can.
 bool topology_node_busy(
         const struct control *control, const struct node *node, struct fault *fault);

@@ -187,56 +187,81 @@ static int check_same(const struct switch_port *p, const struct port_config *con
 	        p->port.ops->name, p->port.owner, p->port.ifname);
 }
 
-// The interface the port goes to; node and interface are made if absent.
-static int find_iface(const struct request *request, struct iface **ret_iface, bool *ret_created,
-        struct fault *fault)
+// Where a port goes, and what had to be made for it.
+struct place {
+	struct node *node;
+	struct iface *iface;
+	bool node_created, iface_created;
+};
+
+static int find_node_for(
+        const struct request *request, const char *name, struct place *place, struct fault *fault)
+{
+	const char *kind = param_string(request->params, "node_kind", NULL);
+	struct node_config config = {.name = name, .id = DP_NONE};
+
+	place->node = model_node_find(&request->control->model, name);
+	place->node_created = false;
+	if (place->node != NULL)
+		return 0;
+	if (kind == NULL)
+		return fault_set(fault, -ENOENT, "interface",
+		        "no node '%s' (node_kind would create it)", name);
+	config.kind = node_kind_parse(kind);
+	return topology_node_add(
+	        request->control, &config, &place->node, &place->node_created, fault);
+}
+
+static void put_back(struct control *c, const struct place *place)
+{
+	if (place->node_created)
+		(void)!topology_node_del(c, place->node, /* force */ true, NULL);
+	else if (place->iface_created)
+		topology_iface_del(c, place->iface);
+}
+
+static int find_place(const struct request *request, struct place *place, struct fault *fault)
 {
 	const char *ref = param_string(request->params, "interface", "");
-	const char *kind = param_string(request->params, "node_kind", NULL);
 	char node_name[NODE_NAME_SIZE], iface_name[IFACE_NAME_SIZE];
-	struct node *node;
 	int ret = iface_ref_parse(ref, node_name, iface_name, fault);
 
+	*place = (struct place){0};
+	if (ret == 0)
+		ret = find_node_for(request, node_name, place, fault);
 	if (ret < 0)
 		return ret;
-	node = model_node_find(&request->control->model, node_name);
-	if (node == NULL) {
-		struct node_config config = {.name = node_name, .id = DP_NONE};
-		bool created;
-
-		if (kind == NULL)
-			return fault_set(fault, -ENOENT, "interface",
-			        "no node '%s' (node_kind would create it)", node_name);
-		config.kind = node_kind_parse(kind);
-		ret = topology_node_add(request->control, &config, &node, &created, fault);
-		if (ret < 0)
-			return ret;
+	ret = topology_iface_add(request->control, place->node, iface_name, DP_NONE, &place->iface,
+	        &place->iface_created, fault);
+	if (ret < 0) {
+		place->iface_created = false;
+		put_back(request->control, place);
 	}
-	return topology_iface_add(
-	        request->control, node, iface_name, DP_NONE, ret_iface, ret_created, fault);
+	return ret;
 }
 
 static int add_port(const struct request *request, struct port_config *config,
         struct switch_port **ret_port, bool *ret_created, struct fault *fault)
 {
 	const char *backend = param_string(request->params, "backend", "");
-	struct iface *iface;
-	bool iface_created;
+	struct place place;
 	size_t driver;
 	int ret = ports_find_driver(request->control, backend, &driver, fault);
 
 	if (ret == 0)
-		ret = find_iface(request, &iface, &iface_created, fault);
+		ret = find_place(request, &place, fault);
 	if (ret < 0)
 		return ret;
-	*ret_created = iface->port == NULL;
-	if (iface->port != NULL) {
-		*ret_port = iface->port;
-		return check_same(iface->port, config, backend, fault);
+	*ret_created = place.iface->port == NULL;
+	if (place.iface->port != NULL) {
+		*ret_port = place.iface->port;
+		return check_same(place.iface->port, config, backend, fault);
 	}
-	ret = ports_add(request->control, driver, config, iface, ret_port, fault);
+	ret = ports_add(request->control, driver, config, place.iface, ret_port, fault);
 	if (ret == 0)
 		state_topology_changed(request->control->state);
+	else
+		put_back(request->control, &place);
 	return ret;
 }
 

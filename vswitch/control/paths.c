@@ -2,6 +2,7 @@
 // Least-delay next hops. Knows numbers only: no names, no model, no thread.
 #include "paths.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,7 +181,7 @@ static void search_from(struct search *search, uint32_t dest, uint32_t *iface)
 }
 
 struct dp_nexthops *paths_compute(
-        const struct paths_graph *graph, uint64_t epoch, const volatile bool *cancel)
+        const struct paths_graph *graph, uint64_t epoch, const _Atomic bool *cancel)
 {
 	size_t n_cells = (size_t)graph->n_dests * graph->n_routers; // 32 bits each: no overflow
 	struct dp_nexthops *nexthops = malloc(sizeof(*nexthops) + n_cells * sizeof(uint32_t));
@@ -196,7 +197,7 @@ struct dp_nexthops *paths_compute(
 	nexthops->n_dests = graph->n_dests;
 	nexthops->epoch = epoch;
 	for (uint32_t i = 0; i < graph->n_dests; i++) {
-		if (*cancel) {
+		if (atomic_load_explicit(cancel, memory_order_relaxed)) {
 			free(nexthops);
 			nexthops = NULL;
 			break;

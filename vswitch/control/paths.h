@@ -33,4 +33,4 @@ struct paths_graph {
 
 // Returns a new table (free()), or NULL when out of memory or `*cancel` became true.
 struct dp_nexthops *paths_compute(
-        const struct paths_graph *graph, uint64_t epoch, const volatile bool *cancel);
+        const struct paths_graph *graph, uint64_t epoch, const _Atomic bool *cancel);

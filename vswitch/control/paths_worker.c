@@ -54,7 +54,7 @@ struct paths_worker {
 	struct job *todo, *done;
 	bool stop;
 	// written by control, read by the computation at any time: it only ever becomes true
-	volatile bool cancel;
+	_Atomic bool cancel;
 };
 
 static void job_free(struct job *job)

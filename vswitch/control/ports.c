@@ -93,8 +93,8 @@ void ports_close_drivers(struct control *c, bool keep)
 		if (t->ports[id] != NULL)
 			all[n++] = t->ports[id];
 	}
-	// A driver that closes removes its interfaces all at once; one by one each costs the kernel a
-	// grace period of its own.
+	// A driver that closes removes its interfaces all at once; one by one each costs the kernel
+	// a grace period of its own.
 	if (n > 0)
 		ports_del(c, all, n, /* keep */ true);
 	free(all);

@@ -131,6 +131,14 @@ int topology_iface_add(struct control *c, struct node *node, const char *name, u
 	return 0;
 }
 
+void topology_iface_del(struct control *c, struct iface *iface)
+{
+	model_iface_remove(&c->model, iface);
+	publisher_defer(c->publisher, release_iface, c, iface);
+	control_publish(c);
+	state_topology_changed(c->state);
+}
+
 bool topology_node_busy(const struct control *c, const struct node *node, struct fault *fault)
 {
 	const struct iface *iface;
