@@ -189,13 +189,18 @@ static void churn(struct loop *loop, unsigned n, const char *netns, const char *
 {
 	double start = now_s(), added, first = 0, last = 0;
 	struct fault fault = {0};
+	size_t prefix = strcspn(netns, "%"); // "pod%": five interfaces each in pod0, pod1, ...
 
 	for (unsigned i = 0; i < n; i++) {
-		char name[32];
+		char name[32], path[160];
 		double t = now_s();
 
 		snprintf(name, sizeof(name), "%.4s%u", ifname, i);
-		if (add(loop, 1000 + i, netns, name, 1500, NULL, &fault) < 0) {
+		if (netns[prefix] == '%')
+			snprintf(path, sizeof(path), "%.*s%u", (int)prefix, netns, i / 5);
+		else
+			snprintf(path, sizeof(path), "%s", netns);
+		if (add(loop, 1000 + i, path, name, 1500, "fd00::5/64", &fault) < 0) {
 			printf("error: %s\n", fault.message);
 			return;
 		}
