@@ -9,6 +9,10 @@
 //	create -> (published to its worker) rx/tx -> (unpublished, grace period) -> destroy
 // The driver's own state (namespaces, maps, sockets) lives in a `struct port_driver`, opened once.
 //
+// Polling. A worker polls a queue while frames come. One with an fd that has been quiet for a while is
+// armed and watched by epoll instead (level-triggered readiness, asked for once); with fd -1 it is
+// polled always, and its worker never sleeps.
+//
 // Threads. The functions of `port_ops` are called by the control thread except those marked worker,
 // which only the port's or queue's owning worker calls, between two quiescent reports. Worker
 // functions never block, allocate or log.
@@ -75,7 +79,8 @@ struct port_queue {
 	const struct port_ops *ops;
 	uint16_t worker;  // who polls it
 	int fd;           // readable when frames wait while armed; -1: no notification, polled always
-	bool tx_dirty;    // worker: tx_burst wrote to it, tx_flush is due
+	bool tx_dirty;    // worker: tx_flush is due. Set before tx_burst, cleared before tx_flush; a
+			  // driver that wants tx_flush again next loop sets it there
 	uint32_t hot_idx; // worker: its place in the worker's hot list, UINT32_MAX when cold
 	uint64_t last_rx_tsc; // worker
 };
@@ -154,6 +159,7 @@ struct port_ops {
 	// worker: takes all `n`; single- or multi-segment.
 	void (*tx_burst)(struct port *port, struct rte_mbuf **pkts, uint16_t n);
 	// worker: once a loop for a queue with tx_dirty; kicks the kernel, at most one system call.
+	// NULL if there is nothing to do.
 	void (*tx_flush)(struct port_queue *queue);
 	// worker: arms the notification before sleeping; true if frames are already waiting (do not
 	// sleep). disarm goes back to polling. NULL when fd is level-triggered and needs neither.

@@ -257,7 +257,7 @@ static void test_slope(void **state)
 static void test_slope_limits(void **state)
 {
 	struct link_params *link = &rig.links[0];
-	uint64_t hz = datapath_tsc_hz(rig.dp), arrival;
+	uint64_t hz = datapath_tsc_hz(rig.dp), arrival = 0;
 
 	link->delay_tsc = 1000000;
 	link->slope_q32 = 1 << 10;
@@ -320,7 +320,7 @@ static void test_queue_in_packets_reused(void **state)
 static void test_smallest_frame(void **state)
 {
 	struct link_params *link = &rig.links[0];
-	uint64_t arrival;
+	uint64_t arrival = 0;
 
 	link->cycles_per_byte_q16 = 100 * 65536;
 	link->queue_bytes = 10; // an idle link takes one frame all the same

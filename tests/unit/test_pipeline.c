@@ -106,6 +106,24 @@ static void test_drops(void **state)
 	rig_close(&rig);
 }
 
+// A frame in flight to an interface whose id has come to another one meanwhile.
+static void test_id_used_again(void **state)
+{
+	struct rig rig;
+
+	rig_open(&rig, 1, 2, NULL);
+	rig_link(&rig, 0, 1)->delay_tsc = 10000;
+	rig_send(&rig, 0, 3, 64, 0);
+	rig_run(&rig, T0);
+	rig.ifaces[1].since_tsc = T0 + 100;
+	rig_send(&rig, 0, 2, 64, 0);
+	rig_run(&rig, T0 + 100);
+	rig_run(&rig, T0 + 20000);
+	assert_int_equal(rig_count(&rig, 1), 2);
+	assert_int_equal(rig_drops(&rig, DROP_PORT_NONE), 3);
+	rig_close(&rig);
+}
+
 // What is received on a port that is not plugged in, or no longer known.
 static void test_unknown_source(void **state)
 {
@@ -325,6 +343,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_wire),
 	        cmocka_unit_test(test_drops),
+	        cmocka_unit_test(test_id_used_again),
 	        cmocka_unit_test(test_unknown_source),
 	        cmocka_unit_test(test_many_ports),
 	        cmocka_unit_test(test_two_workers),

@@ -42,13 +42,13 @@ static int setup(void **state)
 
 	if (model == NULL)
 		return -1;
+	*state = model; // teardown frees it
 	model->mbufs = aligned_alloc(64, N_FRAMES * sizeof(*model->mbufs));
 	if (model->mbufs == NULL)
 		return -1;
 	memset(model->mbufs, 0, N_FRAMES * sizeof(*model->mbufs));
 	for (unsigned i = 0; i < N_FRAMES; i++)
 		model->entries[i].m = &model->mbufs[i];
-	*state = model;
 	return 0;
 }
 

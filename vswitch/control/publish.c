@@ -141,6 +141,7 @@ struct dp_iface *publisher_iface_init(struct publisher *p, uint32_t iface_id, ui
 	iface->node_id = node_id;
 	iface->worker = worker;
 	iface->kind = (uint8_t)kind;
+	iface->since_tsc = rte_rdtsc();
 	atomic_store_explicit(&iface->port_id, DP_NONE, memory_order_relaxed);
 	for (int side = 0; side < 2; side++) {
 		struct link_params *link = &p->links[side][iface_id];

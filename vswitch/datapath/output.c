@@ -28,7 +28,9 @@ void arrive_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 		struct rte_mbuf *m = pkts[i];
 		const struct dp_iface *iface = &ifaces[frame_of(m)->iface_id];
 
-		if (likely(iface->kind == NODE_KIND_POD))
+		if (unlikely(frame_of(m)->accepted_tsc < iface->since_tsc))
+			drop_on_link(w, m, frame_of(m)->link_id, DROP_PORT_NONE);
+		else if (likely(iface->kind == NODE_KIND_POD))
 			pkts[n_out++] = m;
 		else if (iface->kind == NODE_KIND_ROUTER)
 			routed[n_routed++] = m;

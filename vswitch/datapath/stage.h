@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 // The stages of the data path, in the order a frame meets them. Each takes a burst, owns it, and
 // hands every frame on or drops it with a reason. All run on one worker, between two quiescent
-// reports.
+// reports. A burst is BURST_MAX frames at most; the array may be written to.
 //
 //	rx_burst -> input_burst -> link_burst -> wheel -> arrive_burst -> output_burst -> tx_burst
 //	                 \-> router_burst ^                   \-> router_burst (routed again)

@@ -40,6 +40,9 @@ struct dp_iface {
 	uint8_t kind; // enum node_kind of its node, copied here to save a load a frame
 	uint8_t reserved;
 	_Atomic uint32_t port_id; // DP_NONE: no port here
+	// When the interface was made. Ids are used again, and frames fly for long: what a link
+	// accepted before was meant for the interface that had the id then.
+	uint64_t since_tsc;
 };
 
 // Owner of a prefix: what a FIB value indexes.
