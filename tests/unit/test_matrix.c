@@ -166,7 +166,7 @@ static void test_seed_by_link(void **state)
 static void test_partial(void **state)
 {
 	struct orrery_record r = new_link(0, 1);
-	struct matrix_result result;
+	struct matrix_result result = {0};
 	struct fault fault = {0};
 	uint32_t incarnation;
 
@@ -206,7 +206,7 @@ static void test_partial(void **state)
 static void test_down_time(void **state)
 {
 	struct orrery_record r = new_link(0, 1);
-	struct matrix_result result;
+	struct matrix_result result = {0};
 	struct fault fault = {0};
 	uint64_t down;
 
@@ -226,7 +226,7 @@ static void test_down_time(void **state)
 static void test_slope(void **state)
 {
 	struct orrery_record r = new_link(0, 1);
-	struct matrix_result result;
+	struct matrix_result result = {0};
 	struct fault fault = {0};
 	const struct link *link = NULL;
 	uint64_t hz = datapath_tsc_hz(rig.dp);
@@ -255,7 +255,7 @@ static void test_slope(void **state)
 
 static void refuse(struct orrery_record r, int code, const char *field)
 {
-	struct matrix_result result;
+	struct matrix_result result = {0};
 	struct fault fault = {0};
 
 	assert_int_equal(commit(&r, &result, &fault), code);
@@ -291,7 +291,7 @@ static void test_refusals(void **state)
 static void test_horizon(void **state)
 {
 	struct orrery_record r = new_link(0, 1);
-	struct matrix_result result;
+	struct matrix_result result = {0};
 	struct fault fault = {0};
 
 	r.set |= ORRERY_SET_DELAY | ORRERY_SET_SLOPE;
@@ -319,7 +319,7 @@ static void test_pool(void **state)
 {
 	struct control *c = rig.control;
 	uint64_t pool = matrix_config(c->matrix)->pool_frames, one;
-	struct matrix_result result;
+	struct matrix_result result = {0};
 	struct fault fault = {0};
 	struct orrery_record r = new_link(0, 1);
 
@@ -361,7 +361,7 @@ static void test_same_link_twice(void **state)
 {
 	struct control *c = rig.control;
 	struct orrery_record r = new_link(0, 1);
-	struct matrix_result result;
+	struct matrix_result result = {0};
 	struct fault fault = {0};
 	uint64_t epoch;
 
@@ -394,8 +394,8 @@ static void test_churn(void **state)
 
 	rng_seed(&rng, 1, 1);
 	for (int round = 0; round < 2000; round++) {
-		struct matrix_result result;
-		struct fault fault;
+		struct matrix_result result = {0};
+		struct fault fault = {0};
 		uint64_t epoch, frames = 0;
 		uint32_t n_links = 0;
 

@@ -85,8 +85,8 @@ int handle_link_set(const struct request *request, json_t **ret_result, struct f
 	struct control *c = request->control;
 	const char *to_ref = param_string(request->params, "to", NULL);
 	struct iface *from, *to = NULL;
-	struct matrix_result result;
-	uint64_t epoch;
+	struct matrix_result result = {0};
+	uint64_t epoch = 0;
 	int ret;
 
 	ret = model_ref_find(

@@ -40,7 +40,7 @@ static int stage_json_one(struct control *c, const json_t *entry, struct fault *
 {
 	const json_t *to = json_object_get(entry, "to");
 	struct orrery_record record;
-	uint32_t from, to_id = ORRERY_IFACE_NONE;
+	uint32_t from = 0, to_id = ORRERY_IFACE_NONE;
 	int ret = find_end(c, json_object_get(entry, "from"), "from", &from, fault);
 
 	if (ret == 0 && to != NULL && !json_is_null(to))
@@ -142,8 +142,8 @@ static json_t *result_json(const struct control *c, const struct matrix_result *
 int handle_matrix_commit(const struct request *request, json_t **ret_result, struct fault *fault)
 {
 	struct control *c = request->control;
-	uint64_t start = control_now_tsc(), end, epoch;
-	struct matrix_result result;
+	uint64_t start = control_now_tsc(), end, epoch = 0;
+	struct matrix_result result = {0};
 	int ret = stage(request, fault);
 
 	if (ret == 0)
@@ -159,7 +159,7 @@ int handle_matrix_commit(const struct request *request, json_t **ret_result, str
 int handle_matrix_check(const struct request *request, json_t **ret_result, struct fault *fault)
 {
 	struct control *c = request->control;
-	struct matrix_result result;
+	struct matrix_result result = {0};
 	int ret = stage(request, fault);
 
 	if (ret == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 // port.*
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -226,7 +227,6 @@ static int find_place(const struct request *request, struct place *place, struct
 	char node_name[NODE_NAME_SIZE], iface_name[IFACE_NAME_SIZE];
 	int ret = iface_ref_parse(ref, node_name, iface_name, fault);
 
-	*place = (struct place){0};
 	if (ret == 0)
 		ret = find_node_for(request, node_name, place, fault);
 	if (ret < 0)
@@ -244,14 +244,15 @@ static int add_port(const struct request *request, struct port_config *config,
         struct switch_port **ret_port, bool *ret_created, struct fault *fault)
 {
 	const char *backend = param_string(request->params, "backend", "");
-	struct place place;
-	size_t driver;
+	struct place place = {0};
+	size_t driver = 0;
 	int ret = ports_find_driver(request->control, backend, &driver, fault);
 
 	if (ret == 0)
 		ret = find_place(request, &place, fault);
 	if (ret < 0)
 		return ret;
+	assert(place.iface != NULL);
 	*ret_created = place.iface->port == NULL;
 	if (place.iface->port != NULL) {
 		*ret_port = place.iface->port;
@@ -268,7 +269,7 @@ static int add_port(const struct request *request, struct port_config *config,
 int handle_port_add(const struct request *request, json_t **ret_result, struct fault *fault)
 {
 	struct port_config config;
-	struct switch_port *port;
+	struct switch_port *port = NULL;
 	int opened = -1, ret;
 	bool created = false;
 
@@ -282,6 +283,7 @@ int handle_port_add(const struct request *request, json_t **ret_result, struct f
 		close(opened);
 	if (ret < 0)
 		return ret;
+	assert(port != NULL);
 	*ret_result = json_pack(
 	        "{s:o, s:b}", "port", port_json(request->control, port), "created", (int)created);
 	return 0;

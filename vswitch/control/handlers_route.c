@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 // route.*
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -75,7 +76,7 @@ int handle_route_add(const struct request *request, json_t **ret_result, struct 
 	struct control *c = request->control;
 	struct route_owner owner;
 	struct fib6_prefix prefix;
-	bool created;
+	bool created = false;
 	int ret;
 
 	if (prefix6_parse(param_string(request->params, "prefix", ""), true, &prefix) < 0)
@@ -152,11 +153,12 @@ static int match_dst(
 
 int handle_route_get(const struct request *request, json_t **ret_result, struct fault *fault)
 {
-	const struct route *route;
+	const struct route *route = NULL;
 	int ret = match_dst(request, &route, fault);
 
 	if (ret < 0)
 		return ret;
+	assert(route != NULL);
 	*ret_result = route_json(request->control, route);
 	return 0;
 }
@@ -208,8 +210,8 @@ static int walk(const struct control *c, const struct node *at, const struct nod
 int handle_route_path(const struct request *request, json_t **ret_result, struct fault *fault)
 {
 	const struct control *c = request->control;
-	const struct route *route;
-	struct node *from;
+	const struct route *route = NULL;
+	struct node *from = NULL;
 	uint64_t delay_ns = 0;
 	json_t *hops;
 	int ret =
@@ -219,6 +221,7 @@ int handle_route_path(const struct request *request, json_t **ret_result, struct
 		ret = match_dst(request, &route, fault);
 	if (ret < 0)
 		return ret;
+	assert(route != NULL && from != NULL);
 	if (from->kind != NODE_KIND_ROUTER)
 		return fault_set(fault, -EINVAL, "from", "node '%s' is a %s, not a router",
 		        from->name, node_kind_name(from->kind));

@@ -45,17 +45,12 @@ int model_init(struct model *model, uint32_t max_nodes, uint32_t max_ifaces)
 
 void model_fini(struct model *model)
 {
-	struct iface *iface, *next_iface;
-	struct node *node, *next_node;
-
-	HASH_ITER (hh, model->ifaces_by_key, iface, next_iface) {
-		HASH_DEL(model->ifaces_by_key, iface);
-		free(iface);
-	}
-	HASH_ITER (hh, model->nodes_by_name, node, next_node) {
-		HASH_DEL(model->nodes_by_name, node);
-		free(node);
-	}
+	HASH_CLEAR(hh, model->ifaces_by_key);
+	HASH_CLEAR(hh, model->nodes_by_name);
+	for (uint32_t id = 0; model->ifaces != NULL && id < model->iface_ids.end; id++)
+		free(model->ifaces[id]);
+	for (uint32_t id = 0; model->nodes != NULL && id < model->node_ids.end; id++)
+		free(model->nodes[id]);
 	reserve_free(model->nodes, model->node_ids.max, sizeof(model->nodes[0]));
 	reserve_free(model->ifaces, model->iface_ids.max, sizeof(model->ifaces[0]));
 	ids_fini(&model->node_ids);

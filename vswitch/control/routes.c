@@ -24,17 +24,12 @@ int route_table_init(struct route_table *t, struct model *model, struct publishe
 
 void route_table_fini(struct route_table *t)
 {
-	struct route *route, *next_route;
-	struct target *target, *next_target;
-
-	HASH_ITER (hh, t->routes_by_key, route, next_route) {
-		HASH_DEL(t->routes_by_key, route);
-		free(route);
-	}
-	HASH_ITER (hh, t->targets_by_key, target, next_target) {
-		HASH_DEL(t->targets_by_key, target);
-		free(target);
-	}
+	HASH_CLEAR(hh, t->routes_by_key);
+	HASH_CLEAR(hh, t->targets_by_key);
+	for (uint32_t id = 0; t->routes != NULL && id < t->route_ids.end; id++)
+		free(t->routes[id]);
+	for (uint32_t id = 0; t->targets != NULL && id < t->target_ids.end; id++)
+		free(t->targets[id]);
 	reserve_free(t->routes, t->route_ids.max, sizeof(t->routes[0]));
 	reserve_free(t->targets, t->target_ids.max, sizeof(t->targets[0]));
 	ids_fini(&t->route_ids);

@@ -211,7 +211,7 @@ static int stage_unplug(struct control *c, const struct node *node, struct fault
 
 int topology_node_del(struct control *c, struct node *node, bool force, struct fault *fault)
 {
-	struct matrix_result result;
+	struct matrix_result result = {0};
 	uint64_t now = control_now_tsc();
 	struct iface *iface, *next;
 	int ret;
