@@ -132,6 +132,27 @@ static uint32_t count_ports(const struct control *c, uint16_t worker)
 	return n;
 }
 
+// What the worker polls: its part of each driver, and devices of its own.
+static uint32_t count_queues(const struct control *c, uint16_t worker)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < c->ports.n_drivers; i++) {
+		const struct port_ops *ops = c->ports.drivers[i].ops;
+
+		if (ops->worker_queue != NULL &&
+		        ops->worker_queue(c->ports.drivers[i].driver, worker) != NULL)
+			n++;
+	}
+	for (uint32_t id = 0; id < c->ports.ids.end; id++) {
+		const struct switch_port *p = c->ports.ports[id];
+
+		if (p != NULL && p->own_queue != NULL && p->port.worker == worker)
+			n++;
+	}
+	return n;
+}
+
 int handle_worker_list(const struct request *request, json_t **ret_result, struct fault *fault)
 {
 	const struct control *c = request->control;
@@ -149,6 +170,7 @@ int handle_worker_list(const struct request *request, json_t **ret_result, struc
 			put_u64(entry, "cpu", c->config.worker_cpus[i]);
 		// went to sleep and has not come back yet, when these two were read
 		put(entry, "sleeping", json_boolean(stats.sleeps > stats.wakeups));
+		put_u64(entry, "queues", count_queues(c, i));
 		put_u64(entry, "hot_queues", stats.hot_queues);
 		put_u64(entry, "ports", count_ports(c, i));
 		put_worker_stats(counters, &stats);

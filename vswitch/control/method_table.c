@@ -528,7 +528,8 @@ static const struct result_field route_path_result[] = {
 // --- counters -----------------------------------------------------------------------------------
 
 static const struct result_field worker_list_result[] = {
-        {"items", "list of object", "index, lcore, cpu, sleeping, hot_queues, ports, stats"},
+        {"items", "list of object",
+                "index, lcore, cpu, sleeping, queues, hot_queues, ports, stats"},
         END,
 };
 
