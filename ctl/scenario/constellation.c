@@ -2,13 +2,16 @@
 // Lays a scenario out: Walker shells, +Grid, stations.
 #include "constellation.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "address.h"
+#include "sgp4.h"
 #include "simtime.h"
+#include "tle.h"
 
 #define ISL_ENDS 4
 
@@ -41,6 +44,17 @@ static uint32_t next_plane(const struct shell_map *map, uint32_t plane, uint32_t
 	return satellite_at(map, 0, (slot + (uint32_t)map->shell->phase) % map->slots);
 }
 
+// The elements were tried when the scenario was read.
+static void place_elements(struct constellation *con, uint32_t index, const struct tle *tle)
+{
+	double start_s = (double)(con->scenario->epoch_ns - tle->elements.epoch_ns) * 1e-9;
+	int err = sgp4_init(&con->sgp4s[index], &tle->elements);
+
+	assert(err == 0);
+	(void)err;
+	orbit_init_sgp4(&con->satellites[index].orbit, &con->sgp4s[index], start_s);
+}
+
 static void place_satellite(
         struct constellation *con, const struct shell_map *map, uint32_t plane, uint32_t slot)
 {
@@ -54,6 +68,11 @@ static void place_satellite(
 	sat->shell = (uint16_t)(shell - con->scenario->shells);
 	sat->plane = (uint16_t)plane;
 	sat->slot = (uint16_t)slot;
+	if (shell->tles != NULL) {
+		place_elements(con, satellite_at(map, plane, slot),
+		        &shell->tles[plane * map->slots + slot]);
+		return;
+	}
 	orbit_init(&sat->orbit, shell->altitude_km, deg_to_rad(shell->inclination_deg),
 	        deg_to_rad(raan), deg_to_rad(phase));
 }
@@ -159,6 +178,13 @@ static int allocate(struct constellation *con)
 	if (con->nodes == NULL || con->satellites == NULL || con->ifaces == NULL ||
 	        con->isls == NULL)
 		return -ENOMEM;
+	for (size_t i = 0; i < con->scenario->n_shells && con->sgp4s == NULL; i++) {
+		if (con->scenario->shells[i].tles == NULL)
+			continue;
+		con->sgp4s = calloc(n, sizeof(*con->sgp4s));
+		if (con->sgp4s == NULL)
+			return -ENOMEM;
+	}
 	return 0;
 }
 
@@ -225,6 +251,7 @@ void con_destroy(struct constellation *con)
 	free(con->satellites);
 	free(con->ifaces);
 	free(con->isls);
+	free(con->sgp4s);
 	free(con);
 }
 
@@ -235,6 +262,11 @@ const char *con_node_name(const struct constellation *con, uint32_t node, char b
 	if (node >= con->n_satellites)
 		return con->scenario->stations[node - con->n_satellites].name;
 	sat = &con->satellites[node];
+	if (con->scenario->shells[sat->shell].numbered) {
+		snprintf(buf, NODE_NAME_SIZE, "%s-%u", con->scenario->shells[sat->shell].name,
+		        con->scenario->shells[sat->shell].tles[sat->slot].catalog);
+		return buf;
+	}
 	snprintf(buf, NODE_NAME_SIZE, "%s-%u-%u", con->scenario->shells[sat->shell].name,
 	        sat->plane, sat->slot);
 	return buf;

@@ -57,6 +57,7 @@ struct constellation {
 	struct con_satellite *satellites;
 	struct con_iface *ifaces;
 	struct con_isl *isls;
+	struct sgp4 *sgp4s; // [n_satellites] when a shell has element sets, else NULL
 	double sidereal0_rad; // at time 0
 };
 

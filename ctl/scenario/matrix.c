@@ -6,6 +6,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define ELEMENTS_SAMPLED 8 // one satellite in eight, for the curvature of their links
+#define ELEMENTS_MARGIN 1.5
+
 int matrix_init(struct matrix *matrix, const struct constellation *con)
 {
 	*matrix = (struct matrix){.con = con};
@@ -61,7 +64,9 @@ static double isl_curvature(const struct orbit *a, const struct orbit *b, double
 // the course of a period, each at its own time, so one link a plane is enough.
 static double shell_curvature(const struct constellation *con, size_t shell)
 {
-	const int samples = 720;
+	// Element sets differ from each other, and their planes change shape: more links, a margin.
+	bool elements = con->scenario->shells[shell].tles != NULL;
+	const int samples = elements ? 180 : 720;
 	double worst = 0;
 
 	for (uint32_t i = 0; i < con->n_isls; i++) {
@@ -70,13 +75,14 @@ static double shell_curvature(const struct constellation *con, size_t shell)
 		const struct con_satellite *b = &con->satellites[con->ifaces[isl->b_iface].node];
 		double period = 2 * M_PI / a->orbit.rate_rad_s;
 
-		if (!isl->crosses || a->shell != shell || a->slot != 0)
+		if (a->shell != shell || (!elements && (!isl->crosses || a->slot != 0)) ||
+		        (elements && a->slot % ELEMENTS_SAMPLED != 0))
 			continue;
 		for (int k = 0; k < samples; k++)
 			worst = fmax(
 			        worst, isl_curvature(&a->orbit, &b->orbit, period * k / samples));
 	}
-	return worst;
+	return elements ? worst * ELEMENTS_MARGIN : worst;
 }
 
 // A ground link bends most when the satellite passes overhead: (relative speed)^2 / distance. The
@@ -86,7 +92,9 @@ static double ground_curvature(
 {
 	double radius = EARTH_RADIUS_KM + shell->altitude_km;
 	double distance = fmax(shell->altitude_km - station->height_m / 1000, 100);
-	double speed = sqrt(EARTH_MU_KM3_S2 / radius) + EARTH_RATE_RAD_S * EARTH_RADIUS_KM;
+	// at the perigee of an ellipse: less than the speed of escape
+	double speed = sqrt((shell->tles != NULL ? 2 : 1) * EARTH_MU_KM3_S2 / radius) +
+	               EARTH_RATE_RAD_S * EARTH_RADIUS_KM;
 
 	return speed * speed / distance / LIGHT_KM_S * 1e9;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-// Positions of satellites on circular orbits and of stations on a rotating sphere, and what follows
-// from two positions: distance, delay, its rate of change, elevation, height of the ray. Pure
-// functions of time; one inertial frame with its z axis through the north pole, kilometres,
-// radians, seconds since the scenario's start. Two-body motion: no oblateness, no drag
-// (docs/scenarios.md).
+// Positions of satellites (circular orbits, or SGP4) and of stations on a rotating Earth, and what
+// follows from two positions: distance, delay, its rate of change, elevation, height of the ray.
+// Pure functions of time; one inertial frame with its z axis through the north pole, kilometres,
+// radians, seconds since the scenario's start. Circular orbits are two-body motion
+// (docs/scenarios.md); the frame of SGP4 is TEME, which differs from the other by its name only:
+// both are turned to the Earth by the same sidereal angle. Polar motion is left out.
 #pragma once
 
 #include <math.h>
@@ -12,14 +13,21 @@
 #define EARTH_RADIUS_KM 6371.0 // mean radius: altitudes and stations stand on this sphere
 #define EARTH_RATE_RAD_S 7.2921158553e-5 // sidereal rotation, IAU 1982
 #define LIGHT_KM_S 299792.458
+#define WGS84_RADIUS_KM 6378.137
+#define WGS84_E2 6.69437999014e-3
 
 struct vec3 {
 	double x, y, z;
 };
 
+struct sgp4;
+
 struct orbit {
-	double radius_km;
+	double radius_km; // SGP4: greatest distance from the Earth's centre
 	double rate_rad_s; // mean motion
+	double speed_max_km_s;
+	const struct sgp4 *sgp4; // borrowed; NULL: a circle, and the fields below are its own
+	double start_min; // SGP4: of time 0 after the elements' epoch
 	double phase_rad; // argument of latitude at time 0, counted from the ascending node
 	struct vec3 node; // unit vector to the ascending node
 	struct vec3 top; // unit vector 90 degrees further along the orbit
@@ -53,11 +61,18 @@ static inline double vec3_norm(struct vec3 a)
 void orbit_init(struct orbit *orbit, double altitude_km, double inclination_rad, double raan_rad,
         double phase_rad);
 double orbit_period_s(double altitude_km);
+// `sgp4` is borrowed; `start_s`: of time 0 after the epoch of its elements.
+void orbit_init_sgp4(struct orbit *orbit, const struct sgp4 *sgp4, double start_s);
+// The Earth's centre for a satellite that SGP4 has no place for any more (decayed): nothing sees it
+// there.
 struct vec3 orbit_position(const struct orbit *orbit, double t_s);
 struct vec3 orbit_velocity(const struct orbit *orbit, double t_s); // km/s
 
 // A station at `sidereal_rad` (Greenwich sidereal angle of the moment).
 struct vec3 ground_position(
+        double latitude_rad, double longitude_rad, double height_km, double sidereal_rad);
+// The same on the ellipsoid WGS 84, with geographic latitude.
+struct vec3 ground_position_wgs84(
         double latitude_rad, double longitude_rad, double height_km, double sidereal_rad);
 struct vec3 ground_velocity(struct vec3 position); // of a point that turns with the Earth, km/s
 

@@ -16,11 +16,15 @@
 #define SCENARIO_SHELLS_MAX 16
 #define SCENARIO_STATIONS_MAX 4096
 #define SCENARIO_SATELLITES_MAX 20000 // of all shells
+#define SCENARIO_PATH_SIZE 256
+#define SCENARIO_TLE_AGE_MAX_S (366 * 86400.0) // between an element set and the scenario's start
 #define SCENARIO_GROUND_LINKS_MAX 1000000 // satellites x stations: an interface each
 
 enum scenario_kind { SCENARIO_ROUTER, SCENARIO_POD };
 enum scenario_pattern { SCENARIO_DELTA, SCENARIO_STAR };
-enum scenario_grid { SCENARIO_GRID_PLUS, SCENARIO_GRID_NONE };
+// AUTO: as if the default had been written out; no value of a checked scenario
+enum scenario_grid { SCENARIO_GRID_PLUS, SCENARIO_GRID_NONE, SCENARIO_GRID_AUTO };
+enum scenario_earth { SCENARIO_SPHERE, SCENARIO_WGS84, SCENARIO_EARTH_AUTO };
 enum scenario_policy { SCENARIO_NEAREST };
 
 // What a link has besides its ends and its delay. Units and ranges as in struct orrery_record.
@@ -47,11 +51,16 @@ struct scenario_isl {
 	struct scenario_link link;
 };
 
+struct tle;
+
 struct scenario_shell {
 	char name[SCENARIO_SHELL_NAME_SIZE];
+	char tle[SCENARIO_PATH_SIZE]; // file of element sets; empty: a Walker shell
+	struct tle *tles; // [planes * satellites], plane by plane
+	bool numbered; // element sets without planes: one plane, names by catalog number
 	int64_t planes;
 	int64_t satellites; // a plane
-	double altitude_km;
+	double altitude_km; // of element sets: of the lowest perigee
 	double inclination_deg;
 	int64_t phase; // Walker's F
 	int pattern; // enum scenario_pattern
@@ -86,6 +95,7 @@ struct scenario {
 	int64_t duration_ns; // 0: no end
 	int64_t step_ns;
 	int64_t max_error_ns;
+	int earth; // enum scenario_earth: where stations stand
 	uint8_t prefix[16];
 	int64_t prefix_len;
 	size_t n_shells;

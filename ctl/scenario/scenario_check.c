@@ -37,6 +37,8 @@ static int check_shell(const struct check *check, const struct scenario *scenari
 		return fault_set(check->fault, -EINVAL, "shells.phase",
 		        "%s: shell '%s': phase %lld, expected 0 to %lld (planes - 1)", check->file,
 		        shell->name, (long long)shell->phase, (long long)shell->planes - 1);
+	if (shell->isl.grid == SCENARIO_GRID_AUTO)
+		shell->isl.grid = shell->numbered ? SCENARIO_GRID_NONE : SCENARIO_GRID_PLUS;
 	if (shell->arc_deg == 0)
 		shell->arc_deg = shell->pattern == SCENARIO_STAR ? 180 : 360;
 	for (const struct scenario_shell *other = scenario->shells; other != shell; other++) {
@@ -53,6 +55,15 @@ static int check_shell(const struct check *check, const struct scenario *scenari
 	return check_link(check, "shells.isl", &shell->isl.link);
 }
 
+// True if `name` may be that of a satellite of numbered element sets: "gps-28474".
+static bool is_numbered(const struct scenario_shell *shell, const char *name)
+{
+	size_t len = strlen(shell->name);
+
+	return strncmp(name, shell->name, len) == 0 && name[len] == '-' && name[len + 1] != '\0' &&
+	       name[len + 1 + strspn(name + len + 1, "0123456789")] == '\0';
+}
+
 // True if `name` is the name of a satellite of the shell: "sat-3-17".
 static bool is_satellite(const struct scenario_shell *shell, const char *name)
 {
@@ -60,6 +71,8 @@ static bool is_satellite(const struct scenario_shell *shell, const char *name)
 	char text[SCENARIO_SHELL_NAME_SIZE + 32];
 	unsigned plane, slot;
 
+	if (shell->numbered)
+		return is_numbered(shell, name);
 	if (strncmp(name, shell->name, len) != 0 ||
 	        sscanf(name + len, "-%4u-%4u", &plane, &slot) != 2)
 		return false;
@@ -174,6 +187,12 @@ int scenario_check(struct scenario *scenario, const char *name, struct fault *fa
 	int64_t n_satellites = 0;
 	int err = 0;
 
+	for (size_t i = 0; i < scenario->n_shells; i++) {
+		if (scenario->earth == SCENARIO_EARTH_AUTO && scenario->shells[i].tles != NULL)
+			scenario->earth = SCENARIO_WGS84;
+	}
+	if (scenario->earth == SCENARIO_EARTH_AUTO)
+		scenario->earth = SCENARIO_SPHERE;
 	for (size_t i = 0; i < scenario->n_shells && err == 0; i++)
 		err = check_shell(&check, scenario, &scenario->shells[i], &n_satellites);
 	if (err == 0)

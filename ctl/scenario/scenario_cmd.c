@@ -80,6 +80,12 @@ static void print_summary(FILE *out, const char *file, const struct sim *sim)
 	for (size_t i = 0; i < scenario->n_shells; i++) {
 		const struct scenario_shell *shell = &scenario->shells[i];
 
+		if (shell->tles != NULL) {
+			fprintf(out, "shell %s: %lld element sets of %s, lowest perigee %.0f km\n",
+			        shell->name, (long long)(shell->planes * shell->satellites),
+			        shell->tle, shell->altitude_km);
+			continue;
+		}
 		fprintf(out, "shell %s: %lld x %lld at %g km, %g deg, a turn in %.0f s\n",
 		        shell->name, (long long)shell->planes, (long long)shell->satellites,
 		        shell->altitude_km, shell->inclination_deg,

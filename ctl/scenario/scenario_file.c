@@ -12,6 +12,7 @@
 #include "scenario.h"
 #include "scenario_check.h"
 #include "scenario_keys.h"
+#include "scenario_tle.h"
 #include "simtime.h"
 #include "units.h"
 
@@ -58,6 +59,20 @@ static int parse_name(const char *text, size_t size, void *field)
 		        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 
 		if (!letter && (i == 0 || strchr("-_.", c) == NULL))
+			return -EINVAL;
+	}
+	memcpy(field, text, len + 1);
+	return 0;
+}
+
+static int parse_path(const char *text, size_t size, void *field)
+{
+	size_t len = strlen(text);
+
+	if (len == 0 || len >= size)
+		return -ERANGE;
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)text[i] < ' ')
 			return -EINVAL;
 	}
 	memcpy(field, text, len + 1);
@@ -138,6 +153,8 @@ static int parse_text(const char *text, const struct key *key, char *base)
 		return parse_name(text, key->size, field);
 	case KEY_CHOICE:
 		return parse_choice(text, key->choices, field);
+	case KEY_PATH:
+		return parse_path(text, key->size, field);
 	case KEY_TIME:
 		return simtime_parse(text, field);
 	case KEY_SPAN:
@@ -162,6 +179,8 @@ static const char *expected(const struct key *key, char buf[96])
 		snprintf(buf, 96, "a name of at most %zu letters, digits, '-', '_', '.'",
 		        key->size - 1);
 		break;
+	case KEY_PATH:
+		return "the path of a file";
 	case KEY_INT:
 		snprintf(buf, 96, "a whole number from %.0f to %.0f", key->min, key->max);
 		break;
@@ -348,6 +367,11 @@ static int check_unknown(const struct reader *reader, const config_setting_t *gr
 	return 0;
 }
 
+static bool has_key(const config_setting_t *group, const char *name)
+{
+	return group != NULL && name != NULL && config_setting_get_member(group, name) != NULL;
+}
+
 // `group` NULL: the file does not have it; its groups get their defaults all the same.
 static int read_group(const struct reader *reader, const config_setting_t *group,
         const struct key *keys, const char *path, char *base)
@@ -360,8 +384,10 @@ static int read_group(const struct reader *reader, const config_setting_t *group
 		char full[KEY_PATH_SIZE];
 
 		path_join(full, path, key->name);
-		if (setting == NULL && key->required)
+		if (setting == NULL && key->required && !has_key(group, key->unless))
 			return wrong(reader, group, full, "is missing");
+		if (setting != NULL && has_key(group, key->not_with))
+			return wrong(reader, setting, full, "does not go with '%s'", key->not_with);
 		err = read_key(reader, setting, key, full, base);
 	}
 	return err;
@@ -383,6 +409,8 @@ static int read_config(
 	err = read_group(reader, config_root_setting(config), scenario_keys, "", (char *)scenario);
 	if (err == -ENOMEM)
 		return fault_set(reader->fault, -ENOMEM, "", "%.80s: out of memory", reader->name);
+	if (err == 0)
+		err = scenario_tle_load(scenario, reader->name, reader->fault);
 	if (err != 0)
 		return err;
 	return scenario_check(scenario, reader->name, reader->fault);
@@ -434,6 +462,8 @@ void scenario_free(struct scenario *scenario)
 {
 	if (scenario == NULL)
 		return;
+	for (size_t i = 0; i < scenario->n_shells; i++)
+		free(scenario->shells[i].tles);
 	free(scenario->shells);
 	free(scenario->stations);
 	*scenario = (struct scenario){0};

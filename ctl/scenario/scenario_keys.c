@@ -8,7 +8,8 @@
 
 static const char *const kinds[] = {"router", "pod", NULL};
 static const char *const patterns[] = {"delta", "star", NULL};
-static const char *const grids[] = {"+grid", "none", NULL};
+static const char *const grids[] = {"+grid", "none", "auto", NULL};
+static const char *const earths[] = {"sphere", "wgs84", "auto", NULL};
 static const char *const policies[] = {"nearest", NULL};
 
 // AT(field) is the offset of a field of struct scenario_link. The ranges are those of the link
@@ -41,7 +42,7 @@ static const struct key link_keys[] = {
 
 static const struct key isl_keys[] = {
         {"grid", KEY_CHOICE, .offset = offsetof(struct scenario_isl, grid), .choices = grids,
-                .preset = "+grid"},
+                .preset = "auto"},
         {"min_height_km", KEY_REAL, .offset = offsetof(struct scenario_isl, min_height_km),
                 .min = 0, .max = 2000, .preset = "80"},
         {"max_latitude_deg", KEY_REAL, .offset = offsetof(struct scenario_isl, max_latitude_deg),
@@ -61,23 +62,24 @@ static const struct key gsl_keys[] = {
         {.type = KEY_END},
 };
 
+#define WALKER .required = true, .unless = "tle"
+#define WALKER_ONLY WALKER, .not_with = "tle"
 #define IN_SHELL(field) .offset = offsetof(struct scenario_shell, field)
 
 static const struct key shell_keys[] = {
         {"name", KEY_NAME, IN_SHELL(name), .size = SIZE_OF(struct scenario_shell, name),
                 .preset = "sat"},
-        {"planes", KEY_INT, .required = true, IN_SHELL(planes), .min = 1, .max = 9999},
-        {"satellites_per_plane", KEY_INT, .required = true, IN_SHELL(satellites), .min = 1,
-                .max = 9999},
-        {"altitude_km", KEY_REAL, .required = true, IN_SHELL(altitude_km), .min = 160,
-                .max = 50000},
-        {"inclination_deg", KEY_REAL, .required = true, IN_SHELL(inclination_deg), .min = 0,
-                .max = 180},
+        {"tle", KEY_PATH, IN_SHELL(tle), .size = SIZE_OF(struct scenario_shell, tle)},
+        {"planes", KEY_INT, WALKER, IN_SHELL(planes), .min = 1, .max = 9999},
+        {"satellites_per_plane", KEY_INT, WALKER, IN_SHELL(satellites), .min = 1, .max = 9999},
+        {"altitude_km", KEY_REAL, WALKER_ONLY, IN_SHELL(altitude_km), .min = 160, .max = 50000},
+        {"inclination_deg", KEY_REAL, WALKER_ONLY, IN_SHELL(inclination_deg), .min = 0, .max = 180},
         {"phase", KEY_INT, IN_SHELL(phase), .min = 0, .max = 9998},
-        {"pattern", KEY_CHOICE, .required = true, IN_SHELL(pattern), .choices = patterns},
-        {"arc_deg", KEY_REAL, IN_SHELL(arc_deg), .min = 0, .max = 360},
-        {"raan_deg", KEY_REAL, IN_SHELL(raan_deg), .min = -360, .max = 360},
-        {"anomaly_deg", KEY_REAL, IN_SHELL(anomaly_deg), .min = -360, .max = 360},
+        {"pattern", KEY_CHOICE, WALKER, IN_SHELL(pattern), .choices = patterns},
+        {"arc_deg", KEY_REAL, .not_with = "tle", IN_SHELL(arc_deg), .min = 0, .max = 360},
+        {"raan_deg", KEY_REAL, .not_with = "tle", IN_SHELL(raan_deg), .min = -360, .max = 360},
+        {"anomaly_deg", KEY_REAL, .not_with = "tle", IN_SHELL(anomaly_deg), .min = -360,
+                .max = 360},
         {"kind", KEY_CHOICE, IN_SHELL(kind), .choices = kinds, .preset = "router"},
         {"isl", KEY_GROUP, IN_SHELL(isl), .keys = isl_keys},
         {.type = KEY_END},
@@ -118,6 +120,8 @@ const struct key scenario_keys[] = {
                 .preset = "1s"},
         {"max_error", KEY_SPAN, .offset = offsetof(struct scenario, max_error_ns), .min = 1e-7,
                 .max = 0.1, .preset = "2us"},
+        {"earth", KEY_CHOICE, .offset = offsetof(struct scenario, earth), .choices = earths,
+                .preset = "auto"},
         {"addresses", KEY_GROUP, .offset = 0, .keys = address_keys},
         {"shells", KEY_LIST, .required = true, .offset = offsetof(struct scenario, shells),
                 .size_offset = offsetof(struct scenario, n_shells),

@@ -14,6 +14,7 @@ enum key_type {
 	KEY_REAL, // double, min to max
 	KEY_BOOL, // bool
 	KEY_CHOICE, // int, index into choices
+	KEY_PATH, // char[size]: of a file, any text without control characters
 	KEY_TIME, // int64_t, ns since 1970
 	KEY_SPAN, // int64_t in ns; min and max in seconds
 	KEY_RATE, // uint64_t, bit/s, max
@@ -28,6 +29,8 @@ struct key {
 	const char *name;
 	enum key_type type;
 	bool required;
+	const char *unless; // required only in groups without that key
+	const char *not_with; // does not go with that key
 	size_t offset;
 	size_t size; // names: with terminator; lists: of an element; groups: of what is inherited
 	size_t size_offset; // lists: where the count (size_t) goes; prefixes: the length

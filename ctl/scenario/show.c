@@ -26,6 +26,11 @@ static void place_of(const struct sim *sim, uint32_t node, struct place *place)
 	place->latitude_deg = rad_to_deg(latitude);
 	place->longitude_deg = rad_to_deg(longitude);
 	place->altitude_km = vec3_norm(position) - EARTH_RADIUS_KM;
+	if (node < sim->con->n_satellites)
+		return;
+	// As the file has it: on the ellipsoid the latitude is not the angle at the Earth's centre.
+	place->latitude_deg = sim->scenario.stations[node - sim->con->n_satellites].latitude_deg;
+	place->altitude_km = sim->scenario.stations[node - sim->con->n_satellites].height_m / 1000;
 }
 
 static unsigned count_visible(const struct sim *sim, uint32_t station)
@@ -35,14 +40,15 @@ static unsigned count_visible(const struct sim *sim, uint32_t station)
 	unsigned n = 0;
 
 	for (uint32_t i = 0; i < sim->con->n_satellites; i++)
-		n += elevation_rad(ground, sim->now.positions[i]) >= floor;
+		n += sky_elevation_rad(sim->con, ground, sim->now.positions[i]) >= floor;
 	return n;
 }
 
 static double elevation_of_serving(const struct sim *sim, uint32_t station)
 {
-	return rad_to_deg(elevation_rad(sim->now.positions[con_station_node(sim->con, station)],
-	        sim->now.positions[sim->now.serving[station]]));
+	return rad_to_deg(
+	        sky_elevation_rad(sim->con, sim->now.positions[con_station_node(sim->con, station)],
+	                sim->now.positions[sim->now.serving[station]]));
 }
 
 static void print_satellites(FILE *out, const struct sim *sim)

@@ -25,19 +25,48 @@ void sky_fini(struct sky *sky)
 	*sky = (struct sky){0};
 }
 
+static double sidereal_rad(const struct constellation *con, double t_s)
+{
+	return fmod(con->sidereal0_rad + EARTH_RATE_RAD_S * t_s, 2 * M_PI);
+}
+
+struct vec3 sky_station_position(const struct constellation *con, uint32_t station, double t_s)
+{
+	const struct scenario_station *at = &con->scenario->stations[station];
+
+	if (con->scenario->earth == SCENARIO_WGS84)
+		return ground_position_wgs84(deg_to_rad(at->latitude_deg),
+		        deg_to_rad(at->longitude_deg), at->height_m / 1000, sidereal_rad(con, t_s));
+	return ground_position(deg_to_rad(at->latitude_deg), deg_to_rad(at->longitude_deg),
+	        at->height_m / 1000, sidereal_rad(con, t_s));
+}
+
+struct vec3 sky_up(const struct constellation *con, struct vec3 ground)
+{
+	double norm;
+
+	if (con->scenario->earth == SCENARIO_WGS84)
+		ground.z /= 1 - WGS84_E2; // the normal of the ellipsoid
+	norm = vec3_norm(ground);
+	return (struct vec3){ground.x / norm, ground.y / norm, ground.z / norm};
+}
+
+double sky_elevation_rad(const struct constellation *con, struct vec3 ground, struct vec3 target)
+{
+	struct vec3 d = vec3_sub(target, ground);
+	double sine = vec3_dot(d, sky_up(con, ground)) / vec3_norm(d);
+
+	return asin(fmax(-1, fmin(1, sine)));
+}
+
 static void place(struct sky *sky)
 {
 	const struct constellation *con = sky->con;
 
 	for (uint32_t i = 0; i < con->n_satellites; i++)
 		sky->positions[i] = orbit_position(&con->satellites[i].orbit, sky->t_s);
-	for (uint32_t i = 0; i < con->n_stations; i++) {
-		const struct scenario_station *station = &con->scenario->stations[i];
-
-		sky->positions[con_station_node(con, i)] = ground_position(
-		        deg_to_rad(station->latitude_deg), deg_to_rad(station->longitude_deg),
-		        station->height_m / 1000, sky->sidereal_rad);
-	}
+	for (uint32_t i = 0; i < con->n_stations; i++)
+		sky->positions[con_station_node(con, i)] = sky_station_position(con, i, sky->t_s);
 }
 
 static bool poleward(const struct vec3 *position, double sine)
@@ -45,35 +74,35 @@ static bool poleward(const struct vec3 *position, double sine)
 	return fabs(position->z) > sine * vec3_norm(*position);
 }
 
-static bool isl_is_up(const struct sky *sky, const struct con_isl *isl)
+bool sky_isl_is_up(const struct constellation *con, const struct con_isl *isl, const struct vec3 *a,
+        const struct vec3 *b)
 {
-	const struct constellation *con = sky->con;
-	uint32_t a = con->ifaces[isl->a_iface].node;
-	uint32_t b = con->ifaces[isl->b_iface].node;
-	const struct scenario_isl *rules = &con->scenario->shells[con->satellites[a].shell].isl;
-	double sine = sin(deg_to_rad(rules->max_latitude_deg));
+	const struct con_satellite *sat = &con->satellites[con->ifaces[isl->a_iface].node];
+	const struct scenario_isl *rules = &con->scenario->shells[sat->shell].isl;
 
-	if (isl->crosses && rules->max_latitude_deg < 90 &&
-	        (poleward(&sky->positions[a], sine) || poleward(&sky->positions[b], sine)))
-		return false;
-	return ray_height_km(sky->positions[a], sky->positions[b]) >= rules->min_height_km;
+	if (isl->crosses && rules->max_latitude_deg < 90) {
+		double sine = sin(deg_to_rad(rules->max_latitude_deg));
+
+		if (poleward(a, sine) || poleward(b, sine))
+			return false;
+	}
+	return ray_height_km(*a, *b) >= rules->min_height_km;
 }
 
 // The nearest satellite above the station's least elevation; of equally near ones the first. Sines
 // are compared, since this runs for each station and satellite.
-static uint32_t nearest(const struct sky *sky, uint32_t station)
+uint32_t sky_choose(const struct constellation *con, uint32_t station, struct vec3 ground,
+        const struct vec3 *positions, uint32_t n)
 {
-	const struct constellation *con = sky->con;
-	struct vec3 ground = sky->positions[con_station_node(con, station)];
-	double floor = sin(deg_to_rad(con->scenario->stations[station].min_elevation_deg)) *
-	               vec3_norm(ground);
+	double floor = sin(deg_to_rad(con->scenario->stations[station].min_elevation_deg));
+	struct vec3 up = sky_up(con, ground);
 	double best2 = INFINITY;
 	uint32_t found = CON_NONE;
 
-	for (uint32_t i = 0; i < con->n_satellites; i++) {
-		struct vec3 d = vec3_sub(sky->positions[i], ground);
+	for (uint32_t i = 0; i < n; i++) {
+		struct vec3 d = vec3_sub(positions[i], ground);
 		double distance2 = vec3_dot(d, d);
-		double rise = vec3_dot(d, ground);
+		double rise = vec3_dot(d, up);
 
 		if (distance2 >= best2 || rise < floor * sqrt(distance2))
 			continue;
@@ -88,12 +117,19 @@ void sky_compute(struct sky *sky, double t_s)
 	const struct constellation *con = sky->con;
 
 	sky->t_s = t_s;
-	sky->sidereal_rad = fmod(con->sidereal0_rad + EARTH_RATE_RAD_S * t_s, 2 * M_PI);
+	sky->sidereal_rad = sidereal_rad(con, t_s);
 	place(sky);
-	for (uint32_t i = 0; i < con->n_isls; i++)
-		sky->isl_up[i] = isl_is_up(sky, &con->isls[i]);
+	for (uint32_t i = 0; i < con->n_isls; i++) {
+		const struct con_isl *isl = &con->isls[i];
+
+		sky->isl_up[i] =
+		        sky_isl_is_up(con, isl, &sky->positions[con->ifaces[isl->a_iface].node],
+		                &sky->positions[con->ifaces[isl->b_iface].node]);
+	}
+	// satellites come first among the nodes
 	for (uint32_t i = 0; i < con->n_stations; i++)
-		sky->serving[i] = nearest(sky, i);
+		sky->serving[i] = sky_choose(con, i, sky->positions[con_station_node(con, i)],
+		        sky->positions, con->n_satellites);
 }
 
 uint32_t sky_far(const struct sky *sky, uint32_t iface)

@@ -22,6 +22,21 @@ __attribute__((warn_unused_result)) int sky_init(struct sky *sky, const struct c
 void sky_fini(struct sky *sky);
 void sky_compute(struct sky *sky, double t_s);
 
+// The rules by themselves, for who looks between the moments of a sky:
+// where a station is at `t_s`;
+struct vec3 sky_station_position(const struct constellation *con, uint32_t station, double t_s);
+// which way is up there: across the ground, of length 1;
+struct vec3 sky_up(const struct constellation *con, struct vec3 ground);
+// how high a target is above the horizon;
+double sky_elevation_rad(const struct constellation *con, struct vec3 ground, struct vec3 target);
+// whether a link between satellites at these two places is up;
+bool sky_isl_is_up(const struct constellation *con, const struct con_isl *isl, const struct vec3 *a,
+        const struct vec3 *b);
+// which of `n` satellites, by their positions in ascending order of their numbers, serves a station
+// at `ground`: an index into `positions`, or CON_NONE.
+uint32_t sky_choose(const struct constellation *con, uint32_t station, struct vec3 ground,
+        const struct vec3 *positions, uint32_t n);
+
 // Far end of the link that leaves from `iface` at this moment, or CON_NONE. An ISL has its far end
 // also while it is down.
 uint32_t sky_far(const struct sky *sky, uint32_t iface);

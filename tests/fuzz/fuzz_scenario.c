@@ -97,8 +97,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(text != NULL);
 	memcpy(text, data, size);
 	text[size] = '\0';
-	// libconfig would open files of this machine
-	if (strstr(text, "@include") == NULL) {
+	// these would open files of this machine
+	if (strstr(text, "@include") == NULL && strstr(text, "tle") == NULL) {
 		if (scenario_read_text(text, "fuzz", &scenario, &fault) == 0) {
 			lay_out_and_play(&scenario);
 			scenario_free(&scenario);

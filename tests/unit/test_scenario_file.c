@@ -215,8 +215,9 @@ static void test_shipped_files(void **state)
 {
 	glob_t found;
 
-	assert_int_equal(glob(ORRERY_SOURCE_ROOT "/config/scenarios/*", 0, NULL, &found), 0);
-	assert_true(found.gl_pathc >= 2);
+	assert_int_equal(
+	        glob(ORRERY_SOURCE_ROOT "/config/scenarios/*.scenario", 0, NULL, &found), 0);
+	assert_true(found.gl_pathc >= 7);
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		struct scenario scenario;
 		struct constellation *con;
@@ -229,6 +230,64 @@ static void test_shipped_files(void **state)
 		scenario_free(&scenario);
 	}
 	globfree(&found);
+}
+
+#define MIXED "tle = \"" ORRERY_SOURCE_ROOT "/config/scenarios/mixed.tle\";"
+
+static void test_element_sets(void **state)
+{
+	struct constellation *con;
+	struct scenario s;
+
+	read_ok(HEAD "shells: ({ " MIXED " }, { name = \"x\"; " SHELL_REST " });"
+	             "ground_stations: (" STATION("sat-0-1", "") ");",
+	        &s);
+	assert_int_equal(s.earth, SCENARIO_WGS84);
+	assert_int_equal(s.shells[0].isl.grid, SCENARIO_GRID_NONE);
+	assert_int_equal(con_create(&s, &con, NULL), 0);
+	assert_int_equal(con_find_node(con, "sat-90001"), 0);
+	assert_int_equal(con_find_node(con, "sat-90301"), 26);
+	assert_int_equal(con_find_node(con, "x-0-0"), 27);
+	con_destroy(con);
+	scenario_free(&s);
+
+	// in planes: names and links as in any other shell
+	read_ok(HEAD "earth = \"sphere\"; shells: ({ planes = 3; satellites_per_plane = 9;"
+	             "pattern = \"star\"; " MIXED " });",
+	        &s);
+	assert_int_equal(s.earth, SCENARIO_SPHERE);
+	assert_int_equal(con_create(&s, &con, NULL), 0);
+	assert_int_equal(con_find_node(con, "sat-2-8"), 26);
+	assert_int_equal(con->n_isls, 27 + 2 * 9);
+	con_destroy(con);
+	scenario_free(&s);
+}
+
+static void refused(const char *text, const char *words)
+{
+	struct fault fault = {0};
+	struct scenario s;
+
+	assert_true(scenario_read_text(text, "t", &s, &fault) < 0);
+	if (strstr(fault.message, words) == NULL)
+		fail_msg("'%s' is not in '%s'", words, fault.message);
+}
+
+static void test_element_sets_refused(void **state)
+{
+	refused(HEAD "shells: ({ " MIXED " planes = 3; });", "go together");
+	refused(HEAD "shells: ({ " MIXED " planes = 3; satellites_per_plane = 8; });",
+	        "3 planes of 8 satellites, and 27 element sets");
+	refused(HEAD "shells: ({ " MIXED " altitude_km = 550; });", "does not go with 'tle'");
+	refused(HEAD "shells: ({ " MIXED " raan_deg = 1; });", "does not go with 'tle'");
+	refused(HEAD "shells: ({ tle = \"nowhere.tle\"; });", "nowhere.tle: No such file");
+	refused(HEAD "shells: ({ tle = \"\"; });", "expected the path of a file");
+	refused(HEAD "shells: ({ tle = 1; });", "expected the path of a file");
+	refused(HEAD "shells: ({ " MIXED " });"
+	             "ground_stations: (" STATION("sat-90001", "") ");",
+	        "has the name of a satellite");
+	refused("name = \"t\"; epoch = \"2028-01-01T00:00:00Z\"; shells: ({ " MIXED " });",
+	        "mixed.tle:3: the elements of 90001 are 730 days older");
 }
 
 static const char *text_of(const uint8_t address[16])
@@ -304,6 +363,8 @@ int main(void)
 	        cmocka_unit_test(test_names_that_only_look_alike),
 	        cmocka_unit_test(test_missing_file),
 	        cmocka_unit_test(test_shipped_files),
+	        cmocka_unit_test(test_element_sets),
+	        cmocka_unit_test(test_element_sets_refused),
 	        cmocka_unit_test(test_addresses),
 	        cmocka_unit_test(test_manual_has_every_key),
 	};
