@@ -57,8 +57,8 @@ struct command {
 	const char *example; // lines of command and comment for help and man page, NULL if none
 	const struct parameter *args; // in order; NULL if none
 	const struct parameter *options; // besides the global ones; NULL if none
-	const struct parameter
-	        *keywords; // "delay 4ms" behind the arguments, any order; NULL if none
+	// "delay 4ms" behind the arguments, any order; NULL if none
+	const struct parameter *keywords;
 	enum cli_exit (*run)(struct cli *cli, const struct invocation *in);
 	bool hidden; // not in help, completion and man page
 };

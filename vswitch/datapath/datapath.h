@@ -24,8 +24,8 @@ enum poll_mode { POLL_ADAPTIVE, POLL_BUSY };
 
 struct datapath_config {
 	uint16_t n_workers;
-	const unsigned *
-	        lcores; // [n_workers] EAL worker lcores; NULL: no threads, datapath_run_once drives
+	// [n_workers] EAL worker lcores; NULL: no threads, datapath_run_once drives
+	const unsigned *lcores;
 	enum poll_mode poll;
 	uint32_t max_ifaces, max_nodes, max_targets, max_ports;
 	uint64_t wheel_horizon_ns; // longest time a frame can be held

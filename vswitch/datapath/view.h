@@ -30,8 +30,7 @@ struct dp_node {
 	uint8_t kind; // enum node_kind
 	uint8_t address[16]; // a router's own, source of its ICMPv6; all zero: it sends none
 	uint32_t router_idx; // dense index of a router: row in nexthops
-	uint32_t
-	        dest_idx; // dense index of a node that owns routes: column; DP_NONE if it owns none
+	uint32_t dest_idx; // dense index of an owner of routes: column; DP_NONE if it owns none
 };
 
 struct dp_iface {
@@ -63,8 +62,7 @@ struct dp_nexthops {
 enum link_flag {
 	LINK_UP = 1 << 0,
 	LINK_REORDER = 1 << 1,
-	LINK_IMPAIRED =
-	        1 << 2, // the second cache line matters: jitter, loss, duplicates, reordering
+	LINK_IMPAIRED = 1 << 2, // the second line matters: jitter, loss, duplicates, reordering
 	LINK_GE = 1 << 3,
 };
 
