@@ -93,8 +93,7 @@ static int open_scratch(struct ephemeris_writer *writer, struct fault *fault)
 	fd = open(writer->scratch_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0) {
 		err = -errno;
-		return failed(
-		        writer, fault, err, "", "%s: %s", writer->scratch_path, strerror(-err));
+		return failed(writer, fault, err, "", "cannot write beside it: %s", strerror(-err));
 	}
 	writer->file = fdopen(fd, "w+");
 	if (writer->file == NULL) {
