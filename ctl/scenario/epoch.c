@@ -76,7 +76,7 @@ static uint16_t share_q16(double p)
 	return (uint16_t)fmin(round(p * 0x1p16), UINT16_MAX);
 }
 
-static void set_parameters(struct orrery_record *record, const struct scenario_link *link)
+void epoch_set_parameters(struct orrery_record *record, const struct scenario_link *link)
 {
 	record->set = ORRERY_SET_ALL;
 	record->mtu = (uint16_t)link->mtu;
@@ -145,7 +145,7 @@ static bool write_link(struct epoch_writer *writer, const struct matrix *matrix,
 		record->set = ORRERY_SET_TO | ORRERY_SET_UP;
 	} else if (plug) {
 		record->to = writer->ids[link->to];
-		set_parameters(record, con_link(writer->con, iface));
+		epoch_set_parameters(record, con_link(writer->con, iface));
 		set_delay(writer, record, link);
 	} else {
 		if (said->up != link->up)

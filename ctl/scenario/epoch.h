@@ -29,6 +29,9 @@ struct epoch {
 	uint32_t n_links_up; // of all links, not only the records
 };
 
+// Everything of a link but its ends, its state and its delay; sets all bits of `set`.
+void epoch_set_parameters(struct orrery_record *record, const struct scenario_link *link);
+
 struct epoch_writer;
 
 // `ids`: the switch's id of each interface, [n_ifaces]; borrowed. `speed`: simulated seconds a
