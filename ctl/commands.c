@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 // The commands. Everything that is said about a command is said here, once.
 #include "cmd.h"
+#include "ephemeris_cmd.h"
 #include "scenario_cmd.h"
 
 // One line a parameter reads best.
@@ -91,6 +92,8 @@ static const struct parameter port_keywords[] = {
 #define SCENARIO_ARGS LIST(ARG("FILE", VALUE_FILE, NULL, 0, "scenario, see docs/scenarios.md"))
 #define OPTION_AT OPTION("at", VALUE_TEXT, "T", NULL, \
 	"time: 10min after the scenario's start, or in UTC; default its start")
+
+#define EPHEMERIS_ARGS LIST(ARG("FILE", VALUE_FILE, NULL, 0, "ephemeris, see docs/ephemeris.md"))
 
 const struct command commands[] = {
 	{.words = "node add", .summary = "Add a node, or interfaces to a node.", .run = cmd_node_add,
@@ -216,6 +219,41 @@ const struct command commands[] = {
 			OPTION("clean", VALUE_NONE, NULL, NULL, "delete the scenario's nodes at the end"))},
 	{.words = "scenario clean", .summary = "Delete a scenario's nodes with their ports and links.",
 		.run = cmd_scenario_clean, .args = SCENARIO_ARGS},
+
+	{.words = "ephemeris build", .summary = "Compile a scenario into an ephemeris file.",
+		.run = cmd_ephemeris_build,
+		.detail = "Needs no switch. Events stand in the file at their time to the microsecond; delays are straight "
+			"lines, written anew when one would be off by more than the tolerance. The same scenario and options "
+			"give the same bytes, whatever the number of threads.",
+		.example = "  orrery ephemeris build config/scenarios/iridium.scenario -o iridium.eph --duration 100min",
+		.args = LIST(ARG("SCENARIO", VALUE_FILE, NULL, 0, "scenario, see docs/scenarios.md")),
+		.options = LIST({.name = "output", .letter = 'o', .kind = VALUE_FILE, .value = "FILE",
+				.summary = "the ephemeris to write; needed"},
+			OPTION("duration", VALUE_TEXT, "D", NULL, "simulated time; default to the scenario's end"),
+			OPTION("step", VALUE_TEXT, "D", NULL, "distance of the regular steps; default the scenario's"),
+			OPTION("tolerance", VALUE_TEXT, "D", NULL, "largest error of a delay, from 10ns; default 250ns"),
+			OPTION("seed", VALUE_TEXT, "N", NULL, "seed of the run's random choices; default that of the switch"),
+			OPTION("threads", VALUE_TEXT, "N", NULL, "default one for each processor"))},
+	{.words = "ephemeris info", .summary = "Show what an ephemeris file holds, in figures.",
+		.run = cmd_ephemeris_info, .detail = "Checks the whole file. Needs no switch.", .args = EPHEMERIS_ARGS},
+	{.words = "ephemeris dump", .summary = "Print the links of an ephemeris and their changes over time.",
+		.run = cmd_ephemeris_dump,
+		.detail = "First all links at --from, then what changes until --to, as lines of 'link set'; with --json a "
+			"line of JSON for each time.",
+		.example = "  orrery ephemeris dump iridium.eph --from 10min --to 11min",
+		.args = EPHEMERIS_ARGS,
+		.options = LIST(OPTION("from", VALUE_TEXT, "T", NULL, "time to begin at: 10min after the start, or in UTC"),
+			OPTION("to", VALUE_TEXT, "T", NULL, "time to end at; default the end"))},
+	{.words = "ephemeris diff", .summary = "Say what differs between two ephemeris files.",
+		.run = cmd_ephemeris_diff,
+		.detail = "Compares header, nodes, interfaces, routes, and the links at all times by their names. Exit status "
+			"1 if anything differs.",
+		.example = "  orrery ephemeris diff before.eph after.eph --tolerance 1us",
+		.args = LIST(ARG("FILE", VALUE_FILE, NULL, 0, "an ephemeris"),
+			ARG("OTHER", VALUE_FILE, NULL, 0, "another")),
+		.options = LIST(OPTION("tolerance", VALUE_TEXT, "D", NULL,
+				"delays that differ by no more count as the same; default 0ns"),
+			OPTION("limit", VALUE_TEXT, "N", NULL, "differences of links to list; default 20"))},
 
 	{.words = "version", .summary = "Show the versions of this program and of the switch.",
 		.run = cmd_version},

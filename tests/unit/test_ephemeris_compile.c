@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// The compiled ephemeris against the constellation itself: at random times its links are those of
+// the sky, delays within the tolerance, events at their time; and the same bytes every time.
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "compile.h"
+#include "ephemeris.h"
+#include "line.h"
+#include "rng.h"
+#include "scenario.h"
+#include "sky.h"
+
+#define SHIPPED(name) ORRERY_SOURCE_ROOT "/config/scenarios/" name ".scenario"
+#define S_NS 1000000000ull
+#define EVENT_NS 1500 // events are found to 1 us
+
+// Two shells; links between planes go down near the poles, and some rays pass too low.
+static const char two_shells[] =
+        "name = \"two\"; epoch = \"2026-03-01T12:00:00Z\"; duration = \"2h\"; step = \"5s\";\n"
+        "shells: (\n"
+        " { name = \"low\"; planes = 5; satellites_per_plane = 7; altitude_km = 600.0;\n"
+        "   inclination_deg = 85.0; pattern = \"star\"; phase = 2;\n"
+        "   isl: { max_latitude_deg = 60.0; min_height_km = 0.0; }; },\n"
+        " { name = \"high\"; planes = 3; satellites_per_plane = 4; altitude_km = 8062.0;\n"
+        "   inclination_deg = 40.0; pattern = \"delta\"; kind = \"router\"; } );\n"
+        "ground_stations: (\n"
+        " { name = \"north\"; latitude_deg = 78.2; longitude_deg = 15.6;\n"
+        "   min_elevation_deg = 20.0; },\n"
+        " { name = \"south\"; latitude_deg = -45.0; longitude_deg = 170.0;\n"
+        "   min_elevation_deg = 40.0; } );\n";
+
+struct world {
+	struct scenario scenario;
+	struct constellation *con;
+	struct sky sky;
+	char folder[32];
+	char path[64];
+	struct ephemeris *e;
+	struct ephemeris_links links;
+	uint32_t *ifaces; // the constellation's interface of each of the file
+	uint32_t *numbers; // and back
+};
+
+static struct compile_options options_of(uint64_t duration_ns, double tolerance_ns)
+{
+	return (struct compile_options){.duration_ns = duration_ns,
+	        .step_ns = S_NS,
+	        .tolerance_ns = tolerance_ns,
+	        .n_threads = 2};
+}
+
+static void map_ifaces(struct world *world)
+{
+	uint32_t n_found = 0;
+
+	world->ifaces = calloc(world->e->n_ifaces, sizeof(*world->ifaces));
+	world->numbers = calloc(world->con->n_ifaces, sizeof(*world->numbers));
+	memset(world->numbers, 0xff, world->con->n_ifaces * sizeof(*world->numbers));
+	for (uint32_t i = 0; i < world->e->n_ifaces; i++) {
+		// nodes have the same numbers in both
+		const struct con_node *node = &world->con->nodes[world->e->ifaces[i].node];
+
+		for (uint32_t k = 0; k < node->n_ifaces; k++) {
+			uint32_t iface = node->first_iface + k;
+			char name[IFACE_NAME_SIZE];
+
+			if (strcmp(con_iface_name(world->con, iface, name),
+			            ephemeris_iface_name(world->e, i)) != 0)
+				continue;
+			world->ifaces[i] = iface;
+			world->numbers[iface] = i;
+			n_found++;
+		}
+	}
+	assert_int_equal(n_found, world->e->n_ifaces);
+}
+
+static void world_init(struct world *world, const char *shipped)
+{
+	struct fault fault = {0};
+	int err = shipped != NULL ? scenario_read_file(shipped, &world->scenario, &fault)
+	                          : scenario_read_text(two_shells, "two", &world->scenario, &fault);
+
+	if (err != 0)
+		fail_msg("%s", fault.message);
+	assert_int_equal(con_create(&world->scenario, &world->con, &fault), 0);
+	assert_int_equal(sky_init(&world->sky, world->con), 0);
+	strcpy(world->folder, "/tmp/orrery-test-XXXXXX");
+	assert_non_null(mkdtemp(world->folder));
+	snprintf(world->path, sizeof(world->path), "%s/a.eph", world->folder);
+}
+
+static void world_compile(struct world *world, const struct compile_options *options)
+{
+	struct fault fault = {0};
+
+	if (compile(world->con, options, world->path, &fault) != 0 ||
+	        ephemeris_open(world->path, 0, &world->e, &fault) != 0)
+		fail_msg("%s", fault.message);
+	assert_int_equal(ephemeris_links_init(&world->links, world->e->n_ifaces), 0);
+	map_ifaces(world);
+}
+
+static void world_fini(struct world *world)
+{
+	unlink(world->path);
+	assert_int_equal(rmdir(world->folder), 0); // nothing was left
+	ephemeris_links_fini(&world->links);
+	ephemeris_close(world->e);
+	free(world->ifaces);
+	free(world->numbers);
+	sky_fini(&world->sky);
+	con_destroy(world->con);
+	scenario_free(&world->scenario);
+}
+
+// What the sky says of an interface: where to (CON_NONE: nowhere) and whether it is up.
+static uint32_t sky_state(const struct sky *sky, uint32_t iface, bool *ret_up)
+{
+	uint32_t far = sky_far(sky, iface);
+
+	*ret_up = far != CON_NONE && (sky->con->ifaces[iface].role != CON_ISL ||
+	                                     sky->isl_up[sky->con->ifaces[iface].isl]);
+	return far;
+}
+
+// Interfaces whose state in the file is not the sky's.
+static uint32_t count_wrong(const struct world *world)
+{
+	uint32_t n_wrong = 0;
+
+	for (uint32_t i = 0; i < world->con->n_ifaces; i++) {
+		uint32_t number = world->numbers[i], to = CON_NONE;
+		bool up = false, sky_up;
+		uint32_t far = sky_state(&world->sky, i, &sky_up);
+
+		if (number != CON_NONE && world->links.records[number].set != 0) {
+			const struct orrery_record *link = &world->links.records[number];
+
+			to = world->ifaces[link->to];
+			up = (link->flags & ORRERY_LINK_UP) != 0;
+		}
+		n_wrong += to != far || up != sky_up;
+	}
+	return n_wrong;
+}
+
+static double worst_delay_ns(const struct world *world, uint64_t t_ns)
+{
+	double worst = 0;
+
+	for (uint32_t i = 0; i < world->e->n_ifaces; i++) {
+		const struct orrery_record *link = &world->links.records[i];
+		double want;
+
+		if ((link->flags & ORRERY_LINK_UP) == 0)
+			continue;
+		want = sky_delay_ns(&world->sky, world->ifaces[i], world->ifaces[link->to]);
+		worst = fmax(worst, fabs(ephemeris_links_delay_ns(&world->links, i, t_ns) - want));
+	}
+	return worst;
+}
+
+static void look(struct world *world, uint64_t t_ns, double tolerance_ns)
+{
+	double worst;
+
+	ephemeris_links_seek(&world->links, world->e, t_ns);
+	sky_compute(&world->sky, (double)t_ns * 1e-9);
+	// an event may be a microsecond late
+	if (count_wrong(world) != 0)
+		sky_compute(&world->sky, ((double)t_ns - EVENT_NS) * 1e-9);
+	if (count_wrong(world) != 0)
+		fail_msg("%u interfaces are wrong at %llu ns", count_wrong(world),
+		        (unsigned long long)t_ns);
+	worst = worst_delay_ns(world, t_ns);
+	if (worst > tolerance_ns + 0.6) // a key rounds
+		fail_msg("a delay is off by %g ns at %llu ns", worst, (unsigned long long)t_ns);
+}
+
+static void look_around(struct world *world, unsigned n, double tolerance_ns)
+{
+	uint64_t duration_ns = world->e->header->duration_ns;
+	struct rng rng;
+
+	rng_seed(&rng, 3, 0);
+	for (unsigned i = 0; i < n; i++)
+		look(world, rng_next(&rng) % duration_ns, tolerance_ns);
+	look(world, 0, tolerance_ns);
+	look(world, duration_ns - 1, tolerance_ns);
+}
+
+static bool is_event(const struct ephemeris *e, const struct ephemeris_epoch *epoch)
+{
+	const struct orrery_record *records = ephemeris_records(e, epoch);
+
+	for (uint32_t i = 0; i < epoch->n; i++) {
+		if ((records[i].set & (ORRERY_SET_TO | ORRERY_SET_UP)) != 0)
+			return true;
+	}
+	return false;
+}
+
+// Right at an event the sky has it, two microseconds before it has not. How many there are.
+static unsigned look_at_events(struct world *world)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 1; i < world->e->n_epochs; i++) {
+		const struct ephemeris_epoch *epoch = &world->e->epochs[i];
+
+		if ((epoch->flags & EPHEMERIS_KEY) != 0 || !is_event(world->e, epoch))
+			continue;
+		n++;
+		ephemeris_links_seek(&world->links, world->e, epoch->t_ns);
+		sky_compute(&world->sky, (double)epoch->t_ns * 1e-9);
+		assert_int_equal(count_wrong(world), 0);
+		sky_compute(&world->sky, ((double)epoch->t_ns - 2000) * 1e-9);
+		assert_true(count_wrong(world) > 0);
+	}
+	return n;
+}
+
+static void test_iridium(void **state)
+{
+	struct compile_options options = options_of(3000 * S_NS, 250);
+	struct world world = {0};
+
+	world_init(&world, SHIPPED("iridium"));
+	world_compile(&world, &options);
+	look_around(&world, 1000, 250);
+	assert_in_range(look_at_events(&world), 10, 60);
+	world_fini(&world);
+}
+
+static void test_starlink(void **state)
+{
+	struct compile_options options = options_of(400 * S_NS, 250);
+	struct world world = {0};
+
+	world_init(&world, SHIPPED("starlink-100gs"));
+	assert_int_equal(world.con->n_isls, 3168);
+	assert_int_equal(world.con->n_stations, 100);
+	world_compile(&world, &options);
+	look_around(&world, 60, 250);
+	world_fini(&world);
+}
+
+// Links that go down and come up, stations without a satellite, steps longer than a pass is smooth.
+static void test_two_shells(void **state)
+{
+	struct compile_options options = options_of(7200 * S_NS + 1234567, 50);
+	struct world world = {0};
+
+	options.step_ns = 5 * S_NS;
+	world_init(&world, NULL);
+	world_compile(&world, &options);
+	look_around(&world, 1500, 50);
+	assert_true(look_at_events(&world) > 100);
+	world_fini(&world);
+}
+
+// Satellites of element sets, on the ellipsoid.
+static void test_elements(void **state)
+{
+	struct compile_options options = options_of(7200 * S_NS, 250);
+	struct world world = {0};
+
+	world_init(&world, SHIPPED("mixed-tle"));
+	world_compile(&world, &options);
+	look_around(&world, 500, 250);
+	assert_true(look_at_events(&world) > 5);
+	world_fini(&world);
+}
+
+// The largest tolerance of real use and the smallest.
+static void test_tolerances(void **state)
+{
+	const double tolerances[] = {LINE_TOLERANCE_MIN_NS, 100000};
+	uint64_t n_records[2];
+
+	for (int i = 0; i < 2; i++) {
+		struct compile_options options = options_of(1200 * S_NS, tolerances[i]);
+		struct world world = {0};
+
+		world_init(&world, SHIPPED("iridium"));
+		world_compile(&world, &options);
+		look_around(&world, 300, tolerances[i]);
+		n_records[i] = world.e->n_records;
+		world_fini(&world);
+	}
+	assert_true(n_records[0] > 10 * n_records[1]);
+}
+
+// What never changes is said once.
+static void test_quiet_links(void **state)
+{
+	struct compile_options options = options_of(3000 * S_NS, 250);
+	struct world world = {0};
+	uint32_t n_quiet = 0;
+
+	world_init(&world, SHIPPED("iridium"));
+	world_compile(&world, &options);
+	for (uint32_t i = 1; i < world.e->n_epochs; i++) {
+		const struct ephemeris_epoch *epoch = &world.e->epochs[i];
+		const struct orrery_record *records = ephemeris_records(world.e, epoch);
+
+		for (uint32_t k = 0; k < epoch->n && (epoch->flags & EPHEMERIS_KEY) == 0; k++) {
+			const struct con_iface *iface =
+			        &world.con->ifaces[world.ifaces[records[k].from]];
+
+			n_quiet += iface->role == CON_ISL && !world.con->isls[iface->isl].crosses;
+		}
+	}
+	assert_int_equal(n_quiet, 0);
+	world_fini(&world);
+}
+
+static char *read_whole(const char *path, size_t *ret_size)
+{
+	FILE *file = fopen(path, "r");
+	char *data;
+
+	assert_non_null(file);
+	fseek(file, 0, SEEK_END);
+	*ret_size = (size_t)ftell(file);
+	rewind(file);
+	data = malloc(*ret_size);
+	assert_int_equal(fread(data, 1, *ret_size, file), *ret_size);
+	fclose(file);
+	return data;
+}
+
+static void test_same_bytes(void **state)
+{
+	const unsigned threads[] = {1, 1, 2, 5};
+	struct compile_options options = options_of(2000 * S_NS + 1, 250);
+	struct fault fault = {0};
+	struct world world = {0};
+	char *first = NULL;
+	size_t first_size = 0;
+
+	world_init(&world, NULL);
+	for (int i = 0; i < 4; i++) {
+		char *data;
+		size_t size;
+
+		options.n_threads = threads[i];
+		assert_int_equal(compile(world.con, &options, world.path, &fault), 0);
+		data = read_whole(world.path, &size);
+		if (i == 0) {
+			first = data;
+			first_size = size;
+			continue;
+		}
+		assert_int_equal(size, first_size);
+		assert_memory_equal(data, first, size);
+		free(data);
+	}
+	free(first);
+	world_fini(&world);
+}
+
+static int stop_half_way(void *arg, double share)
+{
+	double *seen = arg;
+
+	assert_true(share >= 0 && share <= 1);
+	*seen = share;
+	return share > 0.5 ? -EINTR : 0;
+}
+
+static void test_stop(void **state)
+{
+	struct compile_options options = options_of(7200 * S_NS, 250);
+	struct fault fault = {0};
+	struct world world = {0};
+	double seen = 0;
+
+	options.progress = stop_half_way;
+	options.arg = &seen;
+	world_init(&world, NULL);
+	assert_int_equal(compile(world.con, &options, world.path, &fault), -EINTR);
+	assert_true(seen > 0.5);
+	assert_int_equal(access(world.path, F_OK), -1);
+	world_fini(&world);
+}
+
+static void test_no_folder(void **state)
+{
+	struct compile_options options = options_of(S_NS, 250);
+	struct fault fault = {0};
+	struct world world = {0};
+
+	world_init(&world, NULL);
+	assert_int_equal(compile(world.con, &options, "/nonexistent/a.eph", &fault), -ENOENT);
+	assert_non_null(strstr(fault.message, "/nonexistent/a.eph"));
+	world_fini(&world);
+}
+
+// A curve with a sharp bend, against its pieces at many times.
+static double hyperbola_ns(const void *arg, uint64_t t_ns)
+{
+	double t_s = (double)t_ns * 1e-9 - 50;
+
+	return 1e6 * sqrt(1 + t_s * t_s / 4);
+}
+
+static void test_line(void **state)
+{
+	const struct curve curve = {hyperbola_ns, NULL, 100, S_NS};
+	struct pieces pieces = {0};
+	struct line line = {0};
+	size_t at = 0;
+
+	assert_int_equal(line_cover(&line, &curve, 7, 60 * S_NS, &pieces), 0);
+	assert_int_equal(line_settle(&line, &pieces), 0);
+	assert_int_equal(line_cover(&line, &curve, 60 * S_NS, 100 * S_NS, &pieces), 0);
+	assert_int_equal(line_close(&line, &pieces), 0);
+	assert_false(line.open);
+	assert_int_equal(pieces.items[0].t_ns, 7);
+	for (uint64_t t_ns = 7; t_ns < 100 * S_NS; t_ns += S_NS / 997) {
+		const struct piece *piece;
+		double delay;
+
+		while (at + 1 < pieces.n && pieces.items[at + 1].t_ns <= t_ns)
+			at++;
+		piece = &pieces.items[at];
+		delay = piece->delay_ns + piece->slope_ns_s * (double)(t_ns - piece->t_ns) * 1e-9;
+		if (fabs(delay - hyperbola_ns(NULL, t_ns)) > 100)
+			fail_msg("off by %g at %g s", delay - hyperbola_ns(NULL, t_ns),
+			        (double)t_ns * 1e-9);
+	}
+	// curvature c needs a piece each sqrt(16 tolerance / c): some 200 in all
+	assert_in_range(pieces.n, 150, 400);
+	pieces_fini(&pieces);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_line),
+	        cmocka_unit_test(test_iridium),
+	        cmocka_unit_test(test_starlink),
+	        cmocka_unit_test(test_two_shells),
+	        cmocka_unit_test(test_elements),
+	        cmocka_unit_test(test_tolerances),
+	        cmocka_unit_test(test_quiet_links),
+	        cmocka_unit_test(test_same_bytes),
+	        cmocka_unit_test(test_stop),
+	        cmocka_unit_test(test_no_folder),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
