@@ -18,6 +18,16 @@ int addr6_parse(const char *text, uint8_t ret_addr[16])
 	return 0;
 }
 
+bool addr6_is_routable(const uint8_t addr[16])
+{
+	struct in6_addr in6;
+
+	memcpy(&in6, addr, sizeof(in6));
+	return !IN6_IS_ADDR_UNSPECIFIED(&in6) && !IN6_IS_ADDR_LOOPBACK(&in6) &&
+	       !IN6_IS_ADDR_MULTICAST(&in6) && !IN6_IS_ADDR_LINKLOCAL(&in6) &&
+	       !IN6_IS_ADDR_V4MAPPED(&in6);
+}
+
 void prefix6_mask(struct fib6_prefix *prefix)
 {
 	for (unsigned i = 0; i < 16; i++) {

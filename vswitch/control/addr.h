@@ -13,6 +13,8 @@
 #define MAC_TEXT_SIZE 18
 
 __attribute__((warn_unused_result)) int addr6_parse(const char *text, uint8_t ret_addr[16]);
+// An address that other nodes can reach: unicast, and not only of one link or host.
+bool addr6_is_routable(const uint8_t addr[16]);
 // "fd00::/64"; without a length: /128. With `mask` the bits past the length are cleared.
 __attribute__((warn_unused_result)) int prefix6_parse(
         const char *text, bool mask, struct fib6_prefix *ret_prefix);

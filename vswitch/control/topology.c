@@ -70,6 +70,7 @@ int topology_node_add(struct control *c, const struct node_config *config, struc
         bool *ret_created, struct fault *fault)
 {
 	struct node *node = model_node_find(&c->model, config->name);
+	char text[ADDR6_TEXT_SIZE];
 	int ret;
 
 	if (node != NULL) {
@@ -84,6 +85,12 @@ int topology_node_add(struct control *c, const struct node_config *config, struc
 		return fault_set(fault, -EINVAL, "address",
 		        "only a router has an address of its own, '%s' is a %s", config->name,
 		        node_kind_name(config->kind));
+	if (config->address != NULL && !addr6_is_routable(config->address))
+		return fault_set(fault, -EINVAL, "address",
+		        "node '%s': %s cannot be a router's own: expected a unicast address of "
+		        "more "
+		        "than one link",
+		        config->name, addr6_format(text, config->address));
 	ret = model_node_add(&c->model, config->name, config->kind, config->id, &node, fault);
 	if (ret < 0)
 		return ret;
