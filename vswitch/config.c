@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
 #include "config_parse.h"
 #include "datapath.h"
@@ -410,6 +412,10 @@ static int settle(struct config *c, const char *name, struct fault *fault)
 	if (c->socket_path[0] == '\0')
 		n = snprintf(
 		        c->socket_path, sizeof(c->socket_path), "/run/orrery/%s.sock", c->instance);
+	if (strlen(c->socket_path) >= sizeof((struct sockaddr_un){0}.sun_path))
+		return fault_set(fault, -EINVAL, "socket.path",
+		        "%s: socket.path: %zu bytes, a unix socket's path has at most %zu", name,
+		        strlen(c->socket_path), sizeof((struct sockaddr_un){0}.sun_path) - 1);
 	if (c->n_drivers == 0) {
 		strcpy(c->drivers[0], "af_xdp");
 		strcpy(c->drivers[1], "ethdev");
@@ -501,10 +507,16 @@ int config_load(const char *path, struct config **ret_config, struct fault *faul
 {
 	FILE *file = fopen(path, "re");
 	config_t tree;
+	struct stat st;
 	int ret;
 
 	if (file == NULL)
 		return fault_set(fault, -errno, NULL, "%s: %s", path, strerror(errno));
+	// libconfig's scanner ends the process when it cannot read
+	if (fstat(fileno(file), &st) < 0 || S_ISDIR(st.st_mode)) {
+		fclose(file);
+		return fault_set(fault, -EISDIR, NULL, "%s: is a directory", path);
+	}
 	config_init(&tree);
 	if (config_read(&tree, file) == CONFIG_TRUE)
 		ret = read_tree(&tree, path, ret_config, fault);

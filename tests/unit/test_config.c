@@ -113,6 +113,8 @@ static void test_missing(void **state)
 
 	assert_int_equal(config_load("/nonexistent/x.conf", &config, &fault), -ENOENT);
 	assert_string_equal(fault.message, "/nonexistent/x.conf: No such file or directory");
+	assert_int_equal(config_load("/", &config, &fault), -EISDIR);
+	assert_string_equal(fault.message, "/: is a directory");
 }
 
 // Units, defaults and the calls for static objects, by value.
