@@ -199,7 +199,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	if (n == -EAGAIN || n == -EINTR)
 		return;
 	if (n == -EMSGSIZE) {
-		client_refuse(client, JSONRPC_INVALID_REQUEST, "a line is over 4 MiB");
+		client_refuse(client, JSONRPC_INVALID_REQUEST,
+		        "a line is over 4 MiB or has too many descriptors with it");
 		return;
 	}
 	// The end: a truncated line is no request. What waits still goes out.
