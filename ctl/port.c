@@ -126,6 +126,9 @@ static void print_port(FILE *out, const json_t *port, const struct invocation *i
 	fprintf(out, "port %s, id %" PRId64 ", %s, worker %" PRId64 "%s\n",
 	        get_text(port, "interface"), get_int(port, "id"), get_text(port, "backend"),
 	        get_int(port, "worker"), get_bool(port, "adopted") ? ", adopted" : "");
+	if (get_bool(port, "gone"))
+		fprintf(out, "%-11s the pod's interface vanished; 'port add' makes it anew\n",
+		        "gone");
 	print_field(out, "ifname", get_text(port, "ifname"));
 	fprintf(out, "%-11s %" PRId64 "\n", "mtu", get_int(port, "mtu"));
 	print_field(out, "mac", get_text(port, "mac"));

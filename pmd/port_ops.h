@@ -72,6 +72,7 @@ struct port_stats {
 	uint64_t tx_full;      // ring full
 	uint64_t tx_errors;    // refused by the kernel or device, too long
 	uint64_t tx_peer_dropped; // lost between the switch and the pod's stack
+	bool gone; // the pod's interface vanished, with its namespace or by the pod's own hand
 };
 
 // One worker's receive and transmit point of a driver.

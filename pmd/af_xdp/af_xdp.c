@@ -516,15 +516,17 @@ static void af_xdp_get_stats(struct port *port, struct port_stats *ret_stats)
 	struct af_xdp_port_drops drops = bpf_port_drops(port->driver->bpf, port->id);
 	struct rtnl *shard = hub_shard_if_any(port->driver->hub, port->id);
 	struct rtnl_link link = {0};
+	int ret = shard != NULL ? rtnl_link_get(shard, host_ifindex(port), &link) : -ENODEV;
 
-	if (shard != NULL && rtnl_link_get(shard, host_ifindex(port), &link) < 0)
-		memset(&link, 0, sizeof(link)); // the pod is gone, and its interface with it
+	if (ret < 0)
+		memset(&link, 0, sizeof(link));
 	*ret_stats = (struct port_stats){
 	        .rx_dropped = link.rx_dropped + drops.in,
 	        .rx_errors = link.rx_errors,
 	        .tx_full = atomic_load_explicit(&counters->tx_full, memory_order_relaxed),
 	        .tx_errors = atomic_load_explicit(&counters->tx_errors, memory_order_relaxed),
 	        .tx_peer_dropped = link.tx_dropped + drops.out,
+	        .gone = ret == -ENODEV,
 	};
 }
 

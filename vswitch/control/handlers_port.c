@@ -17,15 +17,22 @@
 #include "log.h"
 #include "state.h"
 
-static json_t *port_stats_json(const struct control *c, struct switch_port *p)
+static struct port_stats driver_stats(struct switch_port *p)
+{
+	struct port_stats s = {0};
+
+	if (p->port.ops->get_stats != NULL)
+		p->port.ops->get_stats(&p->port, &s);
+	return s;
+}
+
+static json_t *port_stats_json(
+        const struct control *c, const struct switch_port *p, struct port_stats s)
 {
 	json_t *object = json_object();
 	struct iface_stats traffic;
-	struct port_stats s = {0};
 
 	ports_traffic(c, p, &traffic);
-	if (p->port.ops->get_stats != NULL)
-		p->port.ops->get_stats(&p->port, &s);
 	put_u64(object, "rx_pkts", traffic.rx_pkts);
 	put_u64(object, "rx_bytes", traffic.rx_bytes);
 	put_u64(object, "tx_pkts", traffic.tx_pkts);
@@ -54,6 +61,7 @@ static json_t *addrs_json(const struct switch_port *p)
 static json_t *port_json(const struct control *c, struct switch_port *p)
 {
 	json_t *object = json_object();
+	struct port_stats stats = driver_stats(p);
 	char mac[MAC_TEXT_SIZE];
 
 	put_u64(object, "id", p->port.id);
@@ -66,8 +74,9 @@ static json_t *port_json(const struct control *c, struct switch_port *p)
 	put_u64(object, "worker", p->port.worker);
 	put(object, "addresses", addrs_json(p));
 	put(object, "adopted", json_boolean(p->adopted));
+	put(object, "gone", json_boolean(stats.gone));
 	put_u64(object, "netns_inode", p->port.netns_inode);
-	put(object, "stats", port_stats_json(c, p));
+	put(object, "stats", port_stats_json(c, p, stats));
 	return object;
 }
 
@@ -240,6 +249,17 @@ static int find_place(const struct request *request, struct place *place, struct
 	return ret;
 }
 
+// A pod that came back before anybody deleted its port: the port of the old one goes.
+static void drop_if_gone(struct control *c, struct iface *iface)
+{
+	struct switch_port *port = iface->port;
+
+	if (port == NULL || !driver_stats(port).gone)
+		return;
+	log_info("port '%s': removed, the pod's interface is gone", port->port.ref);
+	ports_del(c, &port, 1, /* keep */ false);
+}
+
 static int add_port(const struct request *request, struct port_config *config,
         struct switch_port **ret_port, bool *ret_created, struct fault *fault)
 {
@@ -253,6 +273,7 @@ static int add_port(const struct request *request, struct port_config *config,
 	if (ret < 0)
 		return ret;
 	assert(place.iface != NULL);
+	drop_if_gone(request->control, place.iface);
 	*ret_created = place.iface->port == NULL;
 	if (place.iface->port != NULL) {
 		*ret_port = place.iface->port;

@@ -257,7 +257,8 @@ static const struct result_field port_show_result[] = {
         {"port", "port",
                 "id, interface, backend, mtu, mac, ifname, owner, worker, addresses, adopted (an "
                 "earlier "
-                "switch made it), netns_inode, stats: {rx_pkts, rx_bytes, tx_pkts, tx_bytes, "
+                "switch made it), gone (the pod's interface vanished), netns_inode, stats: "
+                "{rx_pkts, rx_bytes, tx_pkts, tx_bytes, "
                 "rx_dropped, "
                 "rx_errors, tx_full, tx_errors, tx_peer_dropped}"},
         END,
