@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 // The contract between the switch and its port drivers.
 //
-// A *port* is where frames enter and leave the process: a pod's interface, an uplink. A *queue* is what
-// one worker polls and flushes: the AF_XDP socket of a trunk that serves thousands of ports, or the
-// queue pair of one DPDK device. A port transmits through the queue of the worker that owns it.
+// A *port* is where frames enter and leave the process: a pod's interface, an uplink. A *queue* is
+// what one worker polls and flushes: the AF_XDP socket of a trunk that serves thousands of ports,
+// or the queue pair of one DPDK device. A port transmits through the queue of the worker that owns
+// it.
 //
 // Life of a port, all on the control thread:
 //	create -> (published to its worker) rx/tx -> (unpublished, grace period) -> destroy
 // The driver's own state (namespaces, maps, sockets) lives in a `struct port_driver`, opened once.
 //
-// Polling. A worker polls a queue while frames come. One with an fd that has been quiet for a while is
-// armed and watched by epoll instead (level-triggered readiness, asked for once); with fd -1 it is
-// polled always, and its worker never sleeps.
+// Polling. A worker polls a queue while frames come. One with an fd that has been quiet for a while
+// is armed and watched by epoll instead (level-triggered readiness, asked for once); with fd -1 it
+// is polled always, and its worker never sleeps.
 //
 // Threads. The functions of `port_ops` are called by the control thread except those marked worker,
 // which only the port's or queue's owning worker calls, between two quiescent reports. Worker
@@ -34,7 +35,7 @@ struct port;
 struct port_driver;
 
 #define PORT_ID_MAX 65534u // m->port is 16 bits wide, 65535 is "none"
-#define PORT_REF_SIZE 80   // "node/interface", IFACE_REF_SIZE of api/names.h
+#define PORT_REF_SIZE 80 // "node/interface", IFACE_REF_SIZE of api/names.h
 #define PORT_ADDRS_MAX 8
 #define PORT_ROUTES_MAX 16
 
@@ -45,32 +46,32 @@ struct port_addr {
 
 struct port_route {
 	struct port_addr dst; // prefix_len 0: the default route
-	uint8_t via[16];      // gateway; all zero: on link
+	uint8_t via[16]; // gateway; all zero: on link
 };
 
 // What a client asks for. Borrowed by create for the time of the call.
 struct port_config {
-	char ref[PORT_REF_SIZE];  // "node/interface", for messages and the alias left for adoption
-	char owner[192];          // who made it: the CNI's "containerid:ifname", or ""; kept in the alias
-	uint16_t mtu;             // 0: the driver's default (1500)
-	uint8_t mac[ETH_ALEN];    // the pod end's; all zero: derived from `ref`
+	char ref[PORT_REF_SIZE]; // "node/interface", for messages and the alias left for adoption
+	char owner[192]; // who made it: the CNI's "containerid:ifname", or ""; kept in the alias
+	uint16_t mtu; // 0: the driver's default (1500)
+	uint8_t mac[ETH_ALEN]; // the pod end's; all zero: derived from `ref`
 	// af_xdp
-	int netns_fd;             // borrowed; the pod's network namespace, -1 if none
-	char ifname[16];          // name in the pod
+	int netns_fd; // borrowed; the pod's network namespace, -1 if none
+	char ifname[16]; // name in the pod
 	size_t n_addrs;
 	struct port_addr addrs[PORT_ADDRS_MAX];
 	size_t n_routes;
 	struct port_route routes[PORT_ROUTES_MAX];
 	// ethdev
-	char devargs[256];        // "net_tap0,iface=x", "0000:03:00.0"; a device already probed is used
+	char devargs[256]; // "net_tap0,iface=x", "0000:03:00.0"; a device already probed is used
 };
 
 // Written by the driver, control reads. Monotonic while the port lives.
 struct port_stats {
-	uint64_t rx_dropped;   // before the switch saw them: rings full, no buffer, devmap full
-	uint64_t rx_errors;    // frames the driver refused: bad tag, bad length
-	uint64_t tx_full;      // ring full
-	uint64_t tx_errors;    // refused by the kernel or device, too long
+	uint64_t rx_dropped; // before the switch saw them: rings full, no buffer, devmap full
+	uint64_t rx_errors; // frames the driver refused: bad tag, bad length
+	uint64_t tx_full; // ring full
+	uint64_t tx_errors; // refused by the kernel or device, too long
 	uint64_t tx_peer_dropped; // lost between the switch and the pod's stack
 	bool gone; // the pod's interface vanished, with its namespace or by the pod's own hand
 };
@@ -78,10 +79,10 @@ struct port_stats {
 // One worker's receive and transmit point of a driver.
 struct port_queue {
 	const struct port_ops *ops;
-	uint16_t worker;  // who polls it
-	int fd;           // readable when frames wait while armed; -1: no notification, polled always
-	bool tx_dirty;    // worker: tx_flush is due. Set before tx_burst, cleared before tx_flush; a
-			  // driver that wants tx_flush again next loop sets it there
+	uint16_t worker; // who polls it
+	int fd; // readable when frames wait while armed; -1: no notification, polled always
+	bool tx_dirty; // worker: tx_flush is due. Set before tx_burst, cleared before tx_flush; a
+	               // driver that wants tx_flush again next loop sets it there
 	uint32_t hot_idx; // worker: its place in the worker's hot list, UINT32_MAX when cold
 	uint64_t last_rx_tsc; // worker
 };
@@ -91,11 +92,11 @@ struct port {
 	const struct port_ops *ops;
 	struct port_driver *driver;
 	struct port_queue *queue; // where it transmits; NULL never
-	uint32_t id;              // <= PORT_ID_MAX
-	uint32_t iface_id;        // the interface it is plugged into
-	uint16_t worker;          // index of the owning worker
+	uint32_t id; // <= PORT_ID_MAX
+	uint32_t iface_id; // the interface it is plugged into
+	uint16_t worker; // index of the owning worker
 	uint16_t mtu;
-	uint8_t mac[ETH_ALEN];    // the pod end's, for the static neighbour
+	uint8_t mac[ETH_ALEN]; // the pod end's, for the static neighbour
 	char ref[PORT_REF_SIZE];
 	char owner[192];
 	char ifname[16];
@@ -113,47 +114,50 @@ struct port_found {
 };
 
 struct port_driver_config {
-	const char *instance;          // the switch's name: namespaces and pins are named after it
+	const char *instance; // the switch's name: namespaces and pins are named after it
 	uint16_t n_workers;
 	struct rte_mempool *const *pools; // [n_workers] where rx_burst takes mbufs from
 	uint32_t max_ports;
-	uint32_t ring_size;            // descriptors a ring, 0: default
+	uint32_t ring_size; // descriptors a ring, 0: default
 };
 
 struct port_ops {
 	const char *name; // "af_xdp", "ethdev", "mem"
 
-	// Opens the driver: kernel objects shared by its ports. `*ret_queues` (NULL if the driver has a
-	// queue a port) lists one queue a worker, owned by the driver until close.
+	// Opens the driver: kernel objects shared by its ports. `*ret_queues` (NULL if the driver
+	// has a queue a port) lists one queue a worker, owned by the driver until close.
 	int (*open)(const struct port_driver_config *config, struct port_driver **ret_driver,
-		struct fault *fault);
+	        struct fault *fault);
 	// keep: leave the pods' interfaces for the next switch to adopt; else remove all it made.
 	void (*close)(struct port_driver *driver, bool keep);
 	// Queue of a worker that is shared by all ports; NULL if each port has its own.
 	struct port_queue *(*worker_queue)(struct port_driver *driver, uint16_t worker);
 
 	// Makes the port with the id and worker that `port` already has; fills the rest.
-	int (*create)(struct port_driver *driver, const struct port_config *config, struct port *port,
-		struct fault *fault);
-	// After the grace period. Removes the pod's interface too (a vanished one is no error); with
-	// keep it stays for adoption.
+	int (*create)(struct port_driver *driver, const struct port_config *config,
+	        struct port *port, struct fault *fault);
+	// After the grace period. Removes the pod's interface too (a vanished one is no error);
+	// with keep it stays for adoption.
 	void (*destroy)(struct port *port, bool keep);
-	// After a series of destroys: what they left for later, all at once. The kernel takes 20 ms to
-	// remove one interface and hardly more to remove a hundred. NULL: destroy leaves nothing.
+	// After a series of destroys: what they left for later, all at once. The kernel takes 20 ms
+	// to remove one interface and hardly more to remove a hundred. NULL: destroy leaves
+	// nothing.
 	void (*settle)(struct port_driver *driver);
 
 	// Ports left by an earlier switch; calls `found` for each. adopt() completes `port` (id and
 	// worker set by the caller) from what is there.
 	int (*scan)(struct port_driver *driver,
-		void (*found)(const struct port_found *port, void *arg), void *arg, struct fault *fault);
+	        void (*found)(const struct port_found *port, void *arg), void *arg,
+	        struct fault *fault);
 	int (*adopt)(struct port_driver *driver, const struct port_found *found, struct port *port,
-		struct fault *fault);
+	        struct fault *fault);
 
 	// Carrier towards the pod; NULL if the driver has none.
 	int (*set_carrier)(struct port *port, bool up, struct fault *fault);
 	void (*get_stats)(struct port *port, struct port_stats *ret_stats);
 	// Driver-wide counters as name/value pairs ("xdp_rx_ring_full"); returns how many, <= n.
-	size_t (*driver_stats)(struct port_driver *driver, const char **names, uint64_t *values, size_t n);
+	size_t (*driver_stats)(
+	        struct port_driver *driver, const char **names, uint64_t *values, size_t n);
 
 	// worker: up to `n` frames.
 	uint16_t (*rx_burst)(struct port_queue *queue, struct rte_mbuf **pkts, uint16_t n);

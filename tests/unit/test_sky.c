@@ -487,8 +487,8 @@ static void test_flight(void **state)
 	rtt = path_flight_rtt_ns(&world.matrix, &path, 0, 60);
 	assert_near(rtt, 2 * path_delay_ns(&world.matrix, &path, rtt * 1e-9 * 60 / 2), 3000);
 	// There and back: 4 times 50 Mbit/s to the sky, the rest 100 between satellites.
-	assert_near(path_rtt_ns_per_byte(&world.matrix, &path), 4 * 160 + (path.n_hops - 2) * 2 * 80,
-	        1e-9);
+	assert_near(path_rtt_ns_per_byte(&world.matrix, &path),
+	        4 * 160 + (path.n_hops - 2) * 2 * 80, 1e-9);
 	free(path.ifaces);
 	path_finder_destroy(finder);
 	world_fini(&world);

@@ -5,8 +5,8 @@
 
 #include "rng.h"
 
-// The x below which a standard normal variate lies with probability 0.5 + q, -0.5 < q < 0.5; right to
-// 7 digits.
+// The x below which a standard normal variate lies with probability 0.5 + q, -0.5 < q < 0.5; right
+// to 7 digits.
 double normal_quantile(double q);
 // Mean 0, standard deviation 1.
 float normal_draw(struct rng *rng);
