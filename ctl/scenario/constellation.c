@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "failure.h"
 #include "sgp4.h"
 #include "simtime.h"
 #include "tle.h"
@@ -39,8 +40,10 @@ static uint32_t next_plane(const struct shell_map *map, uint32_t plane, uint32_t
 {
 	if (plane + 1 < map->planes)
 		return satellite_at(map, plane + 1, slot);
-	if (map->planes == 1 || map->shell->pattern == SCENARIO_STAR)
+	if (map->planes == 1 || map->shell->isl.seam == SCENARIO_SEAM_OPEN)
 		return CON_NONE;
+	if (map->shell->pattern == SCENARIO_STAR)
+		return satellite_at(map, 0, slot);
 	return satellite_at(map, 0, (slot + (uint32_t)map->shell->phase) % map->slots);
 }
 
@@ -234,10 +237,14 @@ int con_create(const struct scenario *scenario, struct constellation **ret_con, 
 	err = allocate(con);
 	if (err == 0)
 		err = lay_out(con);
+	if (err != 0)
+		err = fault_set(
+		        fault, err, "", "constellation '%s': out of memory", scenario->name);
+	else
+		err = failures_resolve(con, fault);
 	if (err != 0) {
 		con_destroy(con);
-		return fault_set(
-		        fault, err, "", "constellation '%s': out of memory", scenario->name);
+		return err;
 	}
 	*ret_con = con;
 	return 0;
@@ -251,6 +258,7 @@ void con_destroy(struct constellation *con)
 	free(con->satellites);
 	free(con->ifaces);
 	free(con->isls);
+	free(con->failures);
 	free(con->sgp4s);
 	free(con);
 }
@@ -312,13 +320,19 @@ uint32_t con_find_node(const struct constellation *con, const char *name)
 	return CON_NONE;
 }
 
+static const struct scenario_gsl *gsl_of(const struct constellation *con, uint32_t station)
+{
+	return con->scenario->stations[station].class == SCENARIO_CLASS_USER ? &con->scenario->user
+	                                                                     : &con->scenario->gsl;
+}
+
 const struct scenario_link *con_link(const struct constellation *con, uint32_t iface)
 {
 	const struct con_iface *at = &con->ifaces[iface];
 
 	if (at->role == CON_GSL)
-		return &con->scenario->gsl.uplink;
+		return &gsl_of(con, at->node - con->n_satellites)->uplink;
 	if (at->role == CON_GS)
-		return &con->scenario->gsl.downlink;
+		return &gsl_of(con, at->other)->downlink;
 	return &con->scenario->shells[con->satellites[at->node].shell].isl.link;
 }

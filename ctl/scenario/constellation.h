@@ -57,11 +57,12 @@ struct constellation {
 	struct con_satellite *satellites;
 	struct con_iface *ifaces;
 	struct con_isl *isls;
+	struct failure *failures; // [scenario->n_failures], failure.h
 	struct sgp4 *sgp4s; // [n_satellites] when a shell has element sets, else NULL
 	double sidereal0_rad; // at time 0
 };
 
-// Borrows `scenario` until con_destroy. 0 or -ENOMEM.
+// Borrows `scenario` until con_destroy. 0, -ENOMEM, or -ENOENT: a failure names what is not there.
 __attribute__((warn_unused_result)) int con_create(
         const struct scenario *scenario, struct constellation **ret_con, struct fault *fault);
 void con_destroy(struct constellation *con);

@@ -29,7 +29,12 @@ static struct matrix_link link_of(const struct sky *now, const struct sky *end, 
 
 	if (link.to == CON_NONE)
 		return link;
-	link.up = at->role != CON_ISL || now->isl_up[at->isl];
+	if (at->role == CON_ISL)
+		link.up = now->isl_up[at->isl];
+	else if (at->role == CON_GS)
+		link.up = now->gsl_up[at->other];
+	else
+		link.up = now->gsl_up[at->node - now->con->n_satellites];
 	link.delay_ns = sky_delay_ns(now, iface, link.to);
 	if (end->t_s > now->t_s)
 		link.slope_ns_s =

@@ -17,6 +17,8 @@
 #define SCENARIO_STATIONS_MAX 4096
 #define SCENARIO_SATELLITES_MAX 20000 // of all shells
 #define SCENARIO_PATH_SIZE 256
+#define SCENARIO_FAILURES_MAX 4096
+#define SCENARIO_REF_SIZE 64
 #define SCENARIO_TLE_AGE_MAX_S (366 * 86400.0) // between an element set and the scenario's start
 #define SCENARIO_GROUND_LINKS_MAX 1000000 // satellites x stations: an interface each
 
@@ -25,7 +27,10 @@ enum scenario_pattern { SCENARIO_DELTA, SCENARIO_STAR };
 // AUTO: as if the default had been written out; no value of a checked scenario
 enum scenario_grid { SCENARIO_GRID_PLUS, SCENARIO_GRID_NONE, SCENARIO_GRID_AUTO };
 enum scenario_earth { SCENARIO_SPHERE, SCENARIO_WGS84, SCENARIO_EARTH_AUTO };
-enum scenario_policy { SCENARIO_NEAREST };
+enum scenario_seam { SCENARIO_SEAM_OPEN, SCENARIO_SEAM_LINKED, SCENARIO_SEAM_AUTO };
+enum scenario_policy { SCENARIO_NEAREST, SCENARIO_SLOTS };
+enum scenario_handover { SCENARIO_MAKE_FIRST, SCENARIO_BREAK_FIRST };
+enum scenario_class { SCENARIO_CLASS_GSL, SCENARIO_CLASS_USER };
 
 // What a link has besides its ends and its delay. Units and ranges as in struct orrery_record.
 struct scenario_link {
@@ -48,6 +53,9 @@ struct scenario_isl {
 	int grid; // enum scenario_grid
 	double min_height_km;
 	double max_latitude_deg; // links between planes are down poleward of it
+	double max_range_km; // longer links are down; 0: no limit
+	int seam; // enum scenario_seam: links between the last plane and the first
+	int64_t acquisition_ns; // a link that becomes possible comes up that much later
 	struct scenario_link link;
 };
 
@@ -84,9 +92,24 @@ struct scenario_station {
 	double height_m;
 	double min_elevation_deg;
 	int policy; // enum scenario_policy
+	int handover; // enum scenario_handover
+	int64_t outage_ns; // the link is down that long after a change of satellite; 0 with
+	                   // MAKE_FIRST
+	int class; // enum scenario_class: which link parameters
 	int kind; // enum scenario_kind
 	uint8_t prefix[16];
 	int64_t prefix_len; // 0: from the plan
+};
+
+// Exactly one of node, link, shell (with plane) and radius_km says what fails.
+struct scenario_failure {
+	char node[SCENARIO_REF_SIZE];
+	char link[SCENARIO_REF_SIZE]; // an interface of it
+	char shell[SCENARIO_SHELL_NAME_SIZE];
+	int64_t plane; // -1: not given
+	double latitude_deg, longitude_deg; // middle of a region
+	double radius_km; // along the ground; 0: no region
+	int64_t from_ns, until_ns; // since the start; until 0: for good
 };
 
 struct scenario {
@@ -101,8 +124,11 @@ struct scenario {
 	size_t n_shells;
 	struct scenario_shell *shells;
 	struct scenario_gsl gsl;
+	struct scenario_gsl user;
 	size_t n_stations;
 	struct scenario_station *stations;
+	size_t n_failures;
+	struct scenario_failure *failures;
 };
 
 // Reads and checks a file, or text that is called `name` in messages. 0, or a negative errno with

@@ -39,6 +39,9 @@ static int check_shell(const struct check *check, const struct scenario *scenari
 		        shell->name, (long long)shell->phase, (long long)shell->planes - 1);
 	if (shell->isl.grid == SCENARIO_GRID_AUTO)
 		shell->isl.grid = shell->numbered ? SCENARIO_GRID_NONE : SCENARIO_GRID_PLUS;
+	if (shell->isl.seam == SCENARIO_SEAM_AUTO)
+		shell->isl.seam =
+		        shell->pattern == SCENARIO_STAR ? SCENARIO_SEAM_OPEN : SCENARIO_SEAM_LINKED;
 	if (shell->arc_deg == 0)
 		shell->arc_deg = shell->pattern == SCENARIO_STAR ? 180 : 360;
 	for (const struct scenario_shell *other = scenario->shells; other != shell; other++) {
@@ -165,12 +168,44 @@ static int check_kinds(const struct check *check, const struct scenario *scenari
 	return 0;
 }
 
+// What fails is said in one way; names are looked up when the constellation is laid out.
+static int check_failures(const struct check *check, const struct scenario *scenario)
+{
+	for (size_t i = 0; i < scenario->n_failures; i++) {
+		const struct scenario_failure *failure = &scenario->failures[i];
+		int ways = (failure->node[0] != '\0') + (failure->link[0] != '\0') +
+		           (failure->shell[0] != '\0') + (failure->radius_km != 0);
+
+		if (ways != 1)
+			return fault_set(check->fault, -EINVAL, "failures",
+			        "%s: failure %zu: expected one of 'node', 'link', 'shell' with "
+			        "'plane', and 'latitude_deg', 'longitude_deg', 'radius_km'",
+			        check->file, i + 1);
+		if (failure->until_ns != 0 && failure->until_ns <= failure->from_ns)
+			return fault_set(check->fault, -EINVAL, "failures.until",
+			        "%s: failure %zu ends before it begins", check->file, i + 1);
+	}
+	return 0;
+}
+
+static int check_handover(const struct check *check, const struct scenario_station *station)
+{
+	if (station->outage_ns == 0 || station->handover == SCENARIO_BREAK_FIRST)
+		return 0;
+	return fault_set(check->fault, -EINVAL, "ground_stations.outage",
+	        "%s: ground station '%s' has an outage: that goes with handover = "
+	        "\"break-before-make\"",
+	        check->file, station->name);
+}
+
 static int check_stations(const struct check *check, struct scenario *scenario)
 {
 	for (size_t i = 0; i < scenario->n_stations; i++) {
 		struct scenario_station *station = &scenario->stations[i];
 		int err = check_station_name(check, scenario, station);
 
+		if (err == 0)
+			err = check_handover(check, station);
 		if (err != 0)
 			return err;
 		if (station->prefix_len == 0) {
@@ -199,6 +234,12 @@ int scenario_check(struct scenario *scenario, const char *name, struct fault *fa
 		err = check_link(&check, "gsl.uplink", &scenario->gsl.uplink);
 	if (err == 0)
 		err = check_link(&check, "gsl.downlink", &scenario->gsl.downlink);
+	if (err == 0)
+		err = check_link(&check, "user.uplink", &scenario->user.uplink);
+	if (err == 0)
+		err = check_link(&check, "user.downlink", &scenario->user.downlink);
+	if (err == 0)
+		err = check_failures(&check, scenario);
 	if (err == 0 && n_satellites * (int64_t)scenario->n_stations > SCENARIO_GROUND_LINKS_MAX)
 		err = fault_set(fault, -ERANGE, "ground_stations",
 		        "%s: %lld satellites need an interface for each of %zu ground stations, "

@@ -332,6 +332,8 @@ static void preset(const struct key *key, char *base)
 		return;
 	if (key->type == KEY_REAL)
 		*(double *)field = strtod(key->preset, NULL);
+	else if (key->type == KEY_INT)
+		*(int64_t *)field = strtoll(key->preset, NULL, 10);
 	else if (parse_text(key->preset, key, base) != 0)
 		abort(); // a table of ours does not parse: the unit test meets it first
 }
@@ -466,6 +468,7 @@ void scenario_free(struct scenario *scenario)
 		free(scenario->shells[i].tles);
 	free(scenario->shells);
 	free(scenario->stations);
+	free(scenario->failures);
 	*scenario = (struct scenario){0};
 }
 

@@ -10,7 +10,10 @@ static const char *const kinds[] = {"router", "pod", NULL};
 static const char *const patterns[] = {"delta", "star", NULL};
 static const char *const grids[] = {"+grid", "none", "auto", NULL};
 static const char *const earths[] = {"sphere", "wgs84", "auto", NULL};
-static const char *const policies[] = {"nearest", NULL};
+static const char *const seams[] = {"open", "linked", "auto", NULL};
+static const char *const policies[] = {"nearest", "slots", NULL};
+static const char *const handovers[] = {"make-before-break", "break-before-make", NULL};
+static const char *const classes[] = {"gsl", "user", NULL};
 
 // AT(field) is the offset of a field of struct scenario_link. The ranges are those of the link
 // record (vswitch/api/record.h).
@@ -47,6 +50,12 @@ static const struct key isl_keys[] = {
                 .min = 0, .max = 2000, .preset = "80"},
         {"max_latitude_deg", KEY_REAL, .offset = offsetof(struct scenario_isl, max_latitude_deg),
                 .min = 0, .max = 90, .preset = "90"},
+        {"max_range_km", KEY_REAL, .offset = offsetof(struct scenario_isl, max_range_km),
+                .max = 100000},
+        {"seam", KEY_CHOICE, .offset = offsetof(struct scenario_isl, seam), .choices = seams,
+                .preset = "auto"},
+        {"acquisition", KEY_SPAN, .offset = offsetof(struct scenario_isl, acquisition_ns),
+                .max = 600},
         LINK_KEYS(IN_ISL),
         {.type = KEY_END},
 };
@@ -98,9 +107,28 @@ static const struct key station_keys[] = {
         {"min_elevation_deg", KEY_REAL, IN_STATION(min_elevation_deg), .min = 0, .max = 89.9,
                 .preset = "10"},
         {"policy", KEY_CHOICE, IN_STATION(policy), .choices = policies, .preset = "nearest"},
+        {"handover", KEY_CHOICE, IN_STATION(handover), .choices = handovers,
+                .preset = "make-before-break"},
+        {"outage", KEY_SPAN, IN_STATION(outage_ns), .max = 15},
+        {"class", KEY_CHOICE, IN_STATION(class), .choices = classes, .preset = "gsl"},
         {"kind", KEY_CHOICE, IN_STATION(kind), .choices = kinds, .preset = "router"},
         {"prefix", KEY_PREFIX, IN_STATION(prefix),
                 .size_offset = offsetof(struct scenario_station, prefix_len), .min = 8, .max = 126},
+        {.type = KEY_END},
+};
+
+#define IN_FAILURE(field) .offset = offsetof(struct scenario_failure, field)
+
+static const struct key failure_keys[] = {
+        {"node", KEY_NAME, IN_FAILURE(node), .size = SIZE_OF(struct scenario_failure, node)},
+        {"link", KEY_PATH, IN_FAILURE(link), .size = SIZE_OF(struct scenario_failure, link)},
+        {"shell", KEY_NAME, IN_FAILURE(shell), .size = SIZE_OF(struct scenario_failure, shell)},
+        {"plane", KEY_INT, IN_FAILURE(plane), .max = 9998, .preset = "-1"},
+        {"latitude_deg", KEY_REAL, IN_FAILURE(latitude_deg), .min = -90, .max = 90},
+        {"longitude_deg", KEY_REAL, IN_FAILURE(longitude_deg), .min = -180, .max = 180},
+        {"radius_km", KEY_REAL, IN_FAILURE(radius_km), .min = 1, .max = 20000},
+        {"from", KEY_SPAN, IN_FAILURE(from_ns), .max = 3.2e8},
+        {"until", KEY_SPAN, IN_FAILURE(until_ns), .max = 3.2e8},
         {.type = KEY_END},
 };
 
@@ -128,6 +156,11 @@ const struct key scenario_keys[] = {
                 .size = sizeof(struct scenario_shell), .min = 1, .max = SCENARIO_SHELLS_MAX,
                 .keys = shell_keys},
         {"gsl", KEY_GROUP, .offset = offsetof(struct scenario, gsl), .keys = gsl_keys},
+        {"user", KEY_GROUP, .offset = offsetof(struct scenario, user), .keys = gsl_keys},
+        {"failures", KEY_LIST, .offset = offsetof(struct scenario, failures),
+                .size_offset = offsetof(struct scenario, n_failures),
+                .size = sizeof(struct scenario_failure), .max = SCENARIO_FAILURES_MAX,
+                .keys = failure_keys},
         {"ground_stations", KEY_LIST, .offset = offsetof(struct scenario, stations),
                 .size_offset = offsetof(struct scenario, n_stations),
                 .size = sizeof(struct scenario_station), .max = SCENARIO_STATIONS_MAX,

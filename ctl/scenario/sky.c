@@ -5,13 +5,19 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "failure.h"
+
+#define ACQUISITION_SAMPLE_S 5.0 // links do not come and go in less
+
 int sky_init(struct sky *sky, const struct constellation *con)
 {
 	*sky = (struct sky){.con = con};
 	sky->positions = calloc(con->n_nodes, sizeof(*sky->positions));
 	sky->isl_up = calloc((size_t)con->n_isls + 1, sizeof(*sky->isl_up));
 	sky->serving = calloc((size_t)con->n_stations + 1, sizeof(*sky->serving));
-	if (sky->positions != NULL && sky->isl_up != NULL && sky->serving != NULL)
+	sky->gsl_up = calloc((size_t)con->n_stations + 1, sizeof(*sky->gsl_up));
+	if (sky->positions != NULL && sky->isl_up != NULL && sky->serving != NULL &&
+	        sky->gsl_up != NULL && ground_init(&sky->ground, con) == 0)
 		return 0;
 	sky_fini(sky);
 	return -ENOMEM;
@@ -22,6 +28,8 @@ void sky_fini(struct sky *sky)
 	free(sky->positions);
 	free(sky->isl_up);
 	free(sky->serving);
+	free(sky->gsl_up);
+	ground_fini(&sky->ground);
 	*sky = (struct sky){0};
 }
 
@@ -86,7 +94,48 @@ bool sky_isl_is_up(const struct constellation *con, const struct con_isl *isl, c
 		if (poleward(a, sine) || poleward(b, sine))
 			return false;
 	}
+	if (rules->max_range_km != 0 && vec3_norm(vec3_sub(*a, *b)) > rules->max_range_km)
+		return false;
 	return ray_height_km(*a, *b) >= rules->min_height_km;
+}
+
+// Possible at `t_s`, and no end of it failed at any time since `from_s`.
+static bool isl_is_whole(const struct constellation *con, uint32_t isl, double from_s, double t_s,
+        const struct vec3 at[2])
+{
+	const struct con_isl *ends = &con->isls[isl];
+
+	return sky_isl_is_up(con, ends, &at[0], &at[1]) &&
+	       (con->scenario->n_failures == 0 ||
+	               (!failure_of_isl(con, isl, from_s, t_s) &&
+	                       !failure_of_node(
+	                               con, con->ifaces[ends->a_iface].node, &at[0], from_s, t_s) &&
+	                       !failure_of_node(
+	                               con, con->ifaces[ends->b_iface].node, &at[1], from_s, t_s)));
+}
+
+bool sky_isl_works(const struct constellation *con, uint32_t isl, double t_s, const struct vec3 *a,
+        const struct vec3 *b)
+{
+	const struct con_satellite *first =
+	        &con->satellites[con->ifaces[con->isls[isl].a_iface].node];
+	const struct con_satellite *second =
+	        &con->satellites[con->ifaces[con->isls[isl].b_iface].node];
+	double acquisition_s =
+	        (double)con->scenario->shells[first->shell].isl.acquisition_ns * 1e-9;
+	int n = (int)ceil(acquisition_s / ACQUISITION_SAMPLE_S);
+
+	if (!isl_is_whole(con, isl, t_s - acquisition_s, t_s, (struct vec3[]){*a, *b}))
+		return false;
+	for (int k = 1; k <= n; k++) {
+		double then_s = t_s - acquisition_s * k / n;
+		struct vec3 at[2] = {orbit_position(&first->orbit, then_s),
+		        orbit_position(&second->orbit, then_s)};
+
+		if (!isl_is_whole(con, isl, then_s, then_s, at))
+			return false;
+	}
+	return true;
 }
 
 // The nearest satellite above the station's least elevation; of equally near ones the first. Sines
@@ -123,13 +172,10 @@ void sky_compute(struct sky *sky, double t_s)
 		const struct con_isl *isl = &con->isls[i];
 
 		sky->isl_up[i] =
-		        sky_isl_is_up(con, isl, &sky->positions[con->ifaces[isl->a_iface].node],
+		        sky_isl_works(con, i, t_s, &sky->positions[con->ifaces[isl->a_iface].node],
 		                &sky->positions[con->ifaces[isl->b_iface].node]);
 	}
-	// satellites come first among the nodes
-	for (uint32_t i = 0; i < con->n_stations; i++)
-		sky->serving[i] = sky_choose(con, i, sky->positions[con_station_node(con, i)],
-		        sky->positions, con->n_satellites);
+	ground_serve(&sky->ground, t_s, sky->positions, sky->serving, sky->gsl_up);
 }
 
 uint32_t sky_far(const struct sky *sky, uint32_t iface)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "constellation.h"
+#include "ground.h"
 
 struct sky {
 	const struct constellation *con;
@@ -15,6 +16,8 @@ struct sky {
 	struct vec3 *positions; // [n_nodes]
 	bool *isl_up; // [n_isls]
 	uint32_t *serving; // [n_stations] satellite, or CON_NONE
+	bool *gsl_up; // [n_stations] false: in the outage after a change of satellites
+	struct ground ground; // scratch
 };
 
 // 0 or -ENOMEM.
@@ -29,8 +32,12 @@ struct vec3 sky_station_position(const struct constellation *con, uint32_t stati
 struct vec3 sky_up(const struct constellation *con, struct vec3 ground);
 // how high a target is above the horizon;
 double sky_elevation_rad(const struct constellation *con, struct vec3 ground, struct vec3 target);
-// whether a link between satellites at these two places is up;
+// whether a link between satellites at these two places is possible: height, range, latitude;
 bool sky_isl_is_up(const struct constellation *con, const struct con_isl *isl, const struct vec3 *a,
+        const struct vec3 *b);
+// whether it is up at `t_s`, when its ends are at `a` and `b`: possible, nothing of it failed, and
+// both have been so for the time of acquisition;
+bool sky_isl_works(const struct constellation *con, uint32_t isl, double t_s, const struct vec3 *a,
         const struct vec3 *b);
 // which of `n` satellites, by their positions in ascending order of their numbers, serves a station
 // at `ground`: an index into `positions`, or CON_NONE.
