@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <glob.h>
 
 #include <cmocka.h>
 
@@ -284,6 +285,24 @@ static void test_elements(void **state)
 	world_fini(&world);
 }
 
+// Whatever a scenario can say, the compiler says as the sky does.
+static void test_shipped(void **state)
+{
+	struct compile_options options = options_of(40 * S_NS, 250);
+	glob_t found;
+
+	assert_int_equal(glob(SHIPPED("*"), 0, NULL, &found), 0);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		struct world world = {0};
+
+		world_init(&world, found.gl_pathv[i]);
+		world_compile(&world, &options);
+		look_around(&world, 10, 250);
+		world_fini(&world);
+	}
+	globfree(&found);
+}
+
 // The largest tolerance of real use and the smallest.
 static void test_tolerances(void **state)
 {
@@ -455,6 +474,7 @@ int main(void)
 	        cmocka_unit_test(test_starlink),
 	        cmocka_unit_test(test_two_shells),
 	        cmocka_unit_test(test_elements),
+	        cmocka_unit_test(test_shipped),
 	        cmocka_unit_test(test_tolerances),
 	        cmocka_unit_test(test_quiet_links),
 	        cmocka_unit_test(test_same_bytes),
