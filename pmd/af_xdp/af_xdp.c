@@ -447,7 +447,7 @@ static int af_xdp_adopt(struct port_driver *driver, const struct port_found *fou
 {
 	struct rtnl *shard;
 	struct rtnl_link link;
-	struct alias alias;
+	struct alias alias = {0};
 	int ret;
 
 	if (port->id != found->id || port->id >= driver->max_ports ||

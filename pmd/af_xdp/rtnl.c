@@ -346,7 +346,7 @@ static int query_links(
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(rtnl->batch);
 	unsigned port_id = mnl_socket_get_portid(rtnl->socket);
 	uint32_t seq = ++rtnl->seq;
-	int ret;
+	int ret = MNL_CB_OK; // also when the first read is interrupted
 
 	assert(rtnl->n_msgs == 0);
 	nlh->nlmsg_type = RTM_GETLINK;

@@ -189,6 +189,7 @@ static void churn(struct loop *loop, unsigned n, const char *netns, const char *
 {
 	double start = now_s(), added, first = 0, last = 0;
 	struct fault fault = {0};
+	unsigned tenth = n < 10 ? 1 : n / 10;
 	size_t prefix = strcspn(netns, "%"); // "pod%": five interfaces each in pod0, pod1, ...
 
 	for (unsigned i = 0; i < n; i++) {
@@ -204,9 +205,9 @@ static void churn(struct loop *loop, unsigned n, const char *netns, const char *
 			printf("error: %s\n", fault.message);
 			return;
 		}
-		if (i < n / 10)
+		if (i < tenth)
 			first += now_s() - t;
-		else if (i >= n - n / 10)
+		else if (i >= n - tenth)
 			last += now_s() - t;
 	}
 	added = now_s();
@@ -214,7 +215,7 @@ static void churn(struct loop *loop, unsigned n, const char *netns, const char *
 		del(loop, 1000 + i, false);
 	af_xdp_ops.settle(loop->driver);
 	printf("added %u in %.2f s, first tenth %.2f ms each, last %.2f; deleted in %.2f s\n", n,
-	        added - start, first / (n / 10) * 1e3, last / (n / 10) * 1e3, now_s() - added);
+	        added - start, first / tenth * 1e3, last / tenth * 1e3, now_s() - added);
 }
 
 static void rate(struct loop *loop, double seconds)
@@ -320,8 +321,10 @@ int main(int argc, char **argv)
 		return 2;
 	loop = calloc(1, sizeof(*loop));
 	pool = rte_pktmbuf_pool_create("frames", 8191, 256, 0, 3700 + RTE_PKTMBUF_HEADROOM, 0);
-	if (loop == NULL || pool == NULL)
+	if (loop == NULL || pool == NULL) {
+		free(loop);
 		return 2;
+	}
 	loop->busy = argc > 2;
 	return run(loop, argv[1], pool);
 }

@@ -332,8 +332,10 @@ int main(int argc, char **argv)
 	samples = calloc(1, sizeof(*samples));
 	bench.probe.in =
 	        rte_ring_create("probe", 4096, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
-	if (samples == NULL || bench.probe.in == NULL)
+	if (samples == NULL || bench.probe.in == NULL) {
+		free(samples);
 		return 1;
+	}
 	bench.probe.samples = samples;
 	for (size_t d = 0; d < sizeof(delays_ns) / sizeof(delays_ns[0]); d++) {
 		static const struct {

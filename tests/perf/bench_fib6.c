@@ -395,7 +395,7 @@ static void bench(const struct table *t, const struct plan *plan, const struct s
 	bytes = t->memory_bytes(table);
 	all = measure(t, table, set, N_DESTS);
 	hot = measure(t, table, set, N_HOT);
-	churn_s = n_added == set->n ? churn(t, table, set) : 0;
+	churn_s = set->n > 0 && n_added == set->n ? churn(t, table, set) : 0;
 	start = cpu_s();
 	while (n_deleted < n_added && cpu_s() - start < 10)
 		(void)t->del(table, &set->prefixes[n_deleted++]);

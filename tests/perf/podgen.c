@@ -152,7 +152,7 @@ static int sink(const char *ifname, double seconds)
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(ifname),
 	        .attach_point = BPF_TC_INGRESS);
 	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts);
-	uint64_t before[2], after[2];
+	uint64_t before[2] = {0}, after[2] = {0};
 	double t0, t1, end;
 	int ret;
 
