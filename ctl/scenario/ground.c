@@ -40,11 +40,13 @@ void ground_fini(struct ground *ground)
 	*ground = (struct ground){0};
 }
 
-// A failed satellite goes to the Earth's centre, where no station sees it.
-static void hide_failed(const struct constellation *con, double t_s, struct vec3 *positions)
+void ground_hide_failed(const struct constellation *con, double t_s, const uint32_t *satellites,
+        struct vec3 *positions, uint32_t n)
 {
-	for (uint32_t i = 0; i < con->n_satellites && con->scenario->n_failures > 0; i++) {
-		if (failure_of_node(con, i, &positions[i], t_s, t_s))
+	for (uint32_t i = 0; i < n && con->scenario->n_failures > 0; i++) {
+		uint32_t node = satellites != NULL ? satellites[i] : i;
+
+		if (failure_of_node(con, node, &positions[i], t_s, t_s))
 			positions[i] = (struct vec3){0};
 	}
 }
@@ -55,14 +57,13 @@ static void look(const struct constellation *con, double t_s, struct vec3 *posit
 		positions[i] = orbit_position(&con->satellites[i].orbit, t_s);
 	for (uint32_t i = 0; i < con->n_stations; i++)
 		positions[con_station_node(con, i)] = sky_station_position(con, i, t_s);
-	hide_failed(con, t_s, positions);
+	ground_hide_failed(con, t_s, NULL, positions, con->n_satellites);
 }
 
-static bool is_visible(const struct constellation *con, uint32_t station,
-        const struct vec3 *positions, uint32_t satellite)
+bool ground_sees(const struct constellation *con, uint32_t station, struct vec3 ground,
+        struct vec3 satellite)
 {
-	return sky_choose(con, station, positions[con_station_node(con, station)],
-	               &positions[satellite], 1) == 0;
+	return sky_choose(con, station, ground, &satellite, 1) == 0;
 }
 
 static uint32_t nearest(
@@ -84,23 +85,33 @@ double ground_slot_start_s(const struct constellation *con, double t_s)
 
 // The nearest of the satellites that are in sight at both ends of the slot; if there is none, of
 // those at its start.
-static uint32_t choose_for_slot(const struct ground *ground, uint32_t station)
+uint32_t ground_choose_for_slot(const struct constellation *con, uint32_t station,
+        const struct ground_places *begin, const struct ground_places *end, uint32_t n)
 {
-	const struct constellation *con = ground->con;
-	struct vec3 at = ground->begin[con_station_node(con, station)];
 	uint32_t found = CON_NONE;
 	double best = INFINITY;
 
-	for (uint32_t i = 0; i < con->n_satellites; i++) {
-		double distance = vec3_norm(vec3_sub(ground->begin[i], at));
+	for (uint32_t i = 0; i < n; i++) {
+		double distance = vec3_norm(vec3_sub(begin->satellites[i], begin->station));
 
-		if (distance >= best || !is_visible(con, station, ground->begin, i) ||
-		        !is_visible(con, station, ground->end, i))
+		if (distance >= best ||
+		        !ground_sees(con, station, begin->station, begin->satellites[i]) ||
+		        !ground_sees(con, station, end->station, end->satellites[i]))
 			continue;
 		best = distance;
 		found = i;
 	}
-	return found != CON_NONE ? found : nearest(con, station, ground->begin);
+	return found != CON_NONE ? found
+	                         : sky_choose(con, station, begin->station, begin->satellites, n);
+}
+
+static uint32_t choose_for_slot(const struct ground *ground, uint32_t station)
+{
+	uint32_t node = con_station_node(ground->con, station);
+
+	return ground_choose_for_slot(ground->con, station,
+	        &(struct ground_places){ground->begin[node], ground->begin},
+	        &(struct ground_places){ground->end[node], ground->end}, ground->con->n_satellites);
 }
 
 static const uint32_t *slot_serving(struct ground *ground, double start_s)
@@ -125,21 +136,26 @@ static const uint32_t *slot_serving(struct ground *ground, double start_s)
 	return slot->serving;
 }
 
+bool ground_works(const struct constellation *con, uint32_t station, struct vec3 ground, double t_s)
+{
+	return con->scenario->n_failures == 0 ||
+	       (!failure_of_node(con, con_station_node(con, station), &ground, t_s, t_s) &&
+	               !failure_of_ground_link(con, station, t_s));
+}
+
 static uint32_t serving_at(
         struct ground *ground, uint32_t station, double t_s, const struct vec3 *positions)
 {
 	const struct constellation *con = ground->con;
-	uint32_t node = con_station_node(con, station);
+	struct vec3 at = positions[con_station_node(con, station)];
 	uint32_t serving;
 
-	if (con->scenario->n_failures > 0 &&
-	        (failure_of_node(con, node, &positions[node], t_s, t_s) ||
-	                failure_of_ground_link(con, station, t_s)))
+	if (!ground_works(con, station, at, t_s))
 		return CON_NONE;
 	if (con->scenario->stations[station].policy == SCENARIO_NEAREST)
 		return nearest(con, station, positions);
 	serving = slot_serving(ground, ground_slot_start_s(con, t_s))[station];
-	if (serving != CON_NONE && !is_visible(con, station, positions, serving))
+	if (serving != CON_NONE && !ground_sees(con, station, at, positions[serving]))
 		return CON_NONE; // it set, or failed, before the slot's end
 	return serving;
 }
@@ -166,7 +182,7 @@ void ground_serve(struct ground *ground, double t_s, const struct vec3 *position
 
 	if (con->scenario->n_failures > 0) {
 		memcpy(ground->now, positions, con->n_nodes * sizeof(*positions));
-		hide_failed(con, t_s, ground->now);
+		ground_hide_failed(con, t_s, NULL, ground->now, con->n_satellites);
 		seen = ground->now;
 	}
 	for (uint32_t i = 0; i < con->n_stations; i++) {
