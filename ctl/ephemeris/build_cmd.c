@@ -17,8 +17,9 @@
 
 #define S_NS 1000000000ll
 #define BAR_WIDTH 40
+#define DURATION_MAX_NS (3660 * 86400 * S_NS) // ten years
 #define STEP_MIN_NS 1000000 // 1 ms
-#define STEP_MAX_NS (3600 * S_NS)
+#define STEP_MAX_NS (5 * S_NS) // as a scenario's; events must not come and go between two
 
 struct progress {
 	FILE *out; // NULL: nobody looks
@@ -30,15 +31,15 @@ static enum cli_exit duration_option(struct cli *cli, const struct invocation *i
         int64_t min_ns, int64_t max_ns, int64_t *ns)
 {
 	const char *text = invocation_option(in, name);
-	char least[UNITS_TEXT_SIZE];
+	char least[UNITS_TEXT_SIZE], most[UNITS_TEXT_SIZE];
 
 	if (text == NULL)
 		return CLI_OK;
 	if (units_parse_duration_ns(text, ns) == 0 && *ns >= min_ns && *ns <= max_ns)
 		return CLI_OK;
 	return cli_usage(cli,
-	        "--%s: expected a duration from %s, such as 90min, 1s or 250ns; got '%s'", name,
-	        units_format_duration(least, min_ns), text);
+	        "--%s: expected a duration from %s to %s, such as 90min or 1s; got '%s'", name,
+	        units_format_duration(least, min_ns), units_format_duration(most, max_ns), text);
 }
 
 static enum cli_exit number_option(struct cli *cli, const struct invocation *in, const char *name,
@@ -58,7 +59,7 @@ static enum cli_exit read_options(struct cli *cli, const struct invocation *in,
 	int64_t duration_ns = scenario->duration_ns, step_ns = scenario->step_ns;
 	int64_t tolerance_ns = (int64_t)COMPILE_TOLERANCE_NS;
 	uint64_t seed = 0, n_threads = parallel_cpus();
-	enum cli_exit code = duration_option(cli, in, "duration", 1, INT64_MAX / 4, &duration_ns);
+	enum cli_exit code = duration_option(cli, in, "duration", 1, DURATION_MAX_NS, &duration_ns);
 
 	if (code == CLI_OK)
 		code = duration_option(cli, in, "step", STEP_MIN_NS, STEP_MAX_NS, &step_ns);

@@ -60,8 +60,10 @@ struct isl_track {
 };
 
 struct station_track {
-	bool known; // `serving` is
+	bool known; // what follows is
+	bool plugged;
 	bool begun;
+	bool up; // false: in the outage after a change of satellites
 	uint32_t serving; // satellite, or CON_NONE
 	struct line line;
 };

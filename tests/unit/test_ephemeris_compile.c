@@ -41,6 +41,29 @@ static const char two_shells[] =
         " { name = \"south\"; latitude_deg = -45.0; longitude_deg = 170.0;\n"
         "   min_elevation_deg = 40.0; } );\n";
 
+// Everything that takes a link away for a time: acquisition, range, slots, outages, failures, some
+// of them shorter than a step.
+static const char rules[] =
+        "name = \"rules\"; epoch = \"2026-01-01T00:00:03Z\"; duration = \"1h\";\n"
+        "shells: ({ planes = 12; satellites_per_plane = 16; altitude_km = 900.0;\n"
+        " inclination_deg = 60.0; pattern = \"delta\"; phase = 5;\n"
+        " isl: { acquisition = \"12s\"; max_range_km = 3500.0; max_latitude_deg = 58.0; }; });\n"
+        "ground_stations: (\n"
+        " { name = \"a\"; latitude_deg = 50.0; longitude_deg = 7.0; policy = \"slots\";\n"
+        "   handover = \"break-before-make\"; outage = \"300ms\"; },\n"
+        " { name = \"b\"; latitude_deg = -20.0; longitude_deg = 100.0; min_elevation_deg = 20.0;\n"
+        "   handover = \"break-before-make\"; outage = \"2500ms\"; },\n"
+        " { name = \"c\"; latitude_deg = 70.0; longitude_deg = -50.0; policy = \"slots\"; },\n"
+        " { name = \"d\"; latitude_deg = 10.0; longitude_deg = 20.0; } );\n"
+        "failures: (\n"
+        " { node = \"sat-3-4\"; from = \"100200ms\"; until = \"100700ms\"; },\n"
+        " { node = \"a\"; from = \"5min\"; until = \"6min\"; },\n"
+        " { link = \"b/gsl0\"; from = \"600100ms\"; until = \"600101ms\"; },\n"
+        " { link = \"sat-1-1/isl0\"; from = \"1200300ms\"; until = \"1200400ms\"; },\n"
+        " { shell = \"sat\"; plane = 2; from = \"30min\"; until = \"31min\"; },\n"
+        " { latitude_deg = 10.0; longitude_deg = 20.0; radius_km = 1500.0;\n"
+        "   from = \"40min\"; until = \"50min\"; } );\n";
+
 struct world {
 	struct scenario scenario;
 	struct constellation *con;
@@ -87,11 +110,13 @@ static void map_ifaces(struct world *world)
 	assert_int_equal(n_found, world->e->n_ifaces);
 }
 
-static void world_init(struct world *world, const char *shipped)
+// A file, or text.
+static void world_init(struct world *world, const char *scenario)
 {
 	struct fault fault = {0};
-	int err = shipped != NULL ? scenario_read_file(shipped, &world->scenario, &fault)
-	                          : scenario_read_text(two_shells, "two", &world->scenario, &fault);
+	int err = scenario[0] == '/'
+	                  ? scenario_read_file(scenario, &world->scenario, &fault)
+	                  : scenario_read_text(scenario, "text", &world->scenario, &fault);
 
 	if (err != 0)
 		fail_msg("%s", fault.message);
@@ -131,8 +156,17 @@ static uint32_t sky_state(const struct sky *sky, uint32_t iface, bool *ret_up)
 {
 	uint32_t far = sky_far(sky, iface);
 
-	*ret_up = far != CON_NONE && (sky->con->ifaces[iface].role != CON_ISL ||
-	                                     sky->isl_up[sky->con->ifaces[iface].isl]);
+	const struct con_iface *at = &sky->con->ifaces[iface];
+
+	*ret_up = false;
+	if (far == CON_NONE)
+		return far;
+	if (at->role == CON_ISL)
+		*ret_up = sky->isl_up[at->isl];
+	else if (at->role == CON_GS)
+		*ret_up = sky->gsl_up[at->other];
+	else
+		*ret_up = sky->gsl_up[at->node - sky->con->n_satellites];
 	return far;
 }
 
@@ -265,11 +299,55 @@ static void test_two_shells(void **state)
 	struct world world = {0};
 
 	options.step_ns = 5 * S_NS;
-	world_init(&world, NULL);
+	world_init(&world, two_shells);
 	world_compile(&world, &options);
 	look_around(&world, 1500, 50);
 	assert_true(look_at_events(&world) > 100);
 	world_fini(&world);
+}
+
+static void test_rules(void **state)
+{
+	struct compile_options options = options_of(3600 * S_NS, 250);
+	struct world world = {0};
+
+	world_init(&world, rules);
+	world_compile(&world, &options);
+	look_around(&world, 1500, 250);
+	// in the shortest failures, and right behind them
+	look(&world, 100450 * 1000000ull, 250);
+	look(&world, 100701 * 1000000ull, 250);
+	look(&world, 600100500 * 1000ull, 250);
+	look(&world, 1200350 * 1000000ull, 250);
+	assert_true(look_at_events(&world) > 500);
+	world_fini(&world);
+}
+
+// The slot that runs when the file begins was decided by satellites that may have set since.
+static void test_first_slot(void **state)
+{
+	struct compile_options options = options_of(30 * S_NS, 250);
+	struct world world = {0};
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	fprintf(out, "name = \"slots\"; epoch = \"2026-01-01T00:00:10Z\"; shells: ("
+	             "{ planes = 24; satellites_per_plane = 24; altitude_km = 550.0;"
+	             "  inclination_deg = 53.0; pattern = \"delta\"; phase = 5; });"
+	             "ground_stations: (");
+	for (int i = 0; i < 300; i++)
+		fprintf(out,
+		        "%s{ name = \"s%d\"; latitude_deg = %d.0; longitude_deg = %d.0;"
+		        "    min_elevation_deg = 60.0; policy = \"slots\"; }",
+		        i > 0 ? "," : "", i, i % 50, i - 150);
+	fprintf(out, ");");
+	fclose(out);
+	world_init(&world, text);
+	world_compile(&world, &options);
+	look_around(&world, 60, 250);
+	world_fini(&world);
+	free(text);
 }
 
 // Satellites of element sets, on the ellipsoid.
@@ -370,7 +448,7 @@ static void test_same_bytes(void **state)
 	char *first = NULL;
 	size_t first_size = 0;
 
-	world_init(&world, NULL);
+	world_init(&world, two_shells);
 	for (int i = 0; i < 4; i++) {
 		char *data;
 		size_t size;
@@ -409,7 +487,7 @@ static void test_stop(void **state)
 
 	options.progress = stop_half_way;
 	options.arg = &seen;
-	world_init(&world, NULL);
+	world_init(&world, two_shells);
 	assert_int_equal(compile(world.con, &options, world.path, &fault), -EINTR);
 	assert_true(seen > 0.5);
 	assert_int_equal(access(world.path, F_OK), -1);
@@ -422,7 +500,7 @@ static void test_no_folder(void **state)
 	struct fault fault = {0};
 	struct world world = {0};
 
-	world_init(&world, NULL);
+	world_init(&world, two_shells);
 	assert_int_equal(compile(world.con, &options, "/nonexistent/a.eph", &fault), -ENOENT);
 	assert_non_null(strstr(fault.message, "/nonexistent/a.eph"));
 	world_fini(&world);
@@ -473,6 +551,8 @@ int main(void)
 	        cmocka_unit_test(test_iridium),
 	        cmocka_unit_test(test_starlink),
 	        cmocka_unit_test(test_two_shells),
+	        cmocka_unit_test(test_rules),
+	        cmocka_unit_test(test_first_slot),
 	        cmocka_unit_test(test_elements),
 	        cmocka_unit_test(test_shipped),
 	        cmocka_unit_test(test_tolerances),
