@@ -12,6 +12,7 @@
 #include "core.h"
 #include "log.h"
 #include "methods.h"
+#include "player.h"
 #include "reserve.h"
 #include "sampler.h"
 #include "server.h"
@@ -38,23 +39,37 @@ uint64_t control_publish(struct control *c)
 	return publisher_dirty(c->publisher) ? publisher_commit(c->publisher) : 0;
 }
 
+int control_prepare_matrix(
+        struct control *c, uint64_t at_tsc, struct matrix_result *ret_result, struct fault *fault)
+{
+	int ret = matrix_check(c->matrix, at_tsc, ret_result, fault);
+
+	if (ret == 0)
+		matrix_apply(c->matrix, at_tsc);
+	return ret;
+}
+
+uint64_t control_publish_matrix(struct control *c, const struct matrix_result *result)
+{
+	uint64_t epoch = publisher_new_epoch(c->publisher);
+
+	publisher_commit(c->publisher);
+	c->applied_tsc = publisher_applied_tsc(c->publisher);
+	if (result->paths_changed)
+		paths_worker_poke(c->paths);
+	if (result->changed > 0)
+		state_links_changed(c->state);
+	return epoch;
+}
+
 int control_commit_matrix(struct control *c, struct matrix_result *ret_result, uint64_t *ret_epoch,
         struct fault *fault)
 {
-	uint64_t now = control_now_tsc();
-	int ret = matrix_check(c->matrix, now, ret_result, fault);
+	int ret = control_prepare_matrix(c, control_now_tsc(), ret_result, fault);
 
-	if (ret < 0)
-		return ret;
-	matrix_apply(c->matrix, now);
-	*ret_epoch = publisher_new_epoch(c->publisher);
-	publisher_commit(c->publisher);
-	c->applied_tsc = publisher_applied_tsc(c->publisher);
-	if (ret_result->paths_changed)
-		paths_worker_poke(c->paths);
-	if (ret_result->changed > 0)
-		state_links_changed(c->state);
-	return 0;
+	if (ret == 0)
+		*ret_epoch = control_publish_matrix(c, ret_result);
+	return ret;
 }
 
 // The data path keeps some buffers for frames that are not in flight: those being received or sent.
@@ -124,6 +139,8 @@ int control_create(const struct control_config *config, struct datapath *dp,
 		ret = create_tables(c, fault);
 	if (ret == 0)
 		ret = sampler_create(c, &c->sampler, fault);
+	if (ret == 0)
+		ret = player_create(c, &c->player, fault);
 	if (ret < 0) {
 		control_destroy(c);
 		return ret;
@@ -252,6 +269,7 @@ void control_destroy(struct control *c)
 		return;
 	server_destroy(c->server);
 	state_destroy(c->state);
+	player_destroy(c->player);
 	sampler_destroy(c->sampler);
 	// what waits for a grace period runs now and needs the others
 	publisher_destroy(c->publisher);

@@ -17,6 +17,7 @@
 #include "routes.h"
 
 struct event_base;
+struct player;
 struct sampler;
 struct server;
 struct state;
@@ -32,6 +33,7 @@ struct control {
 	struct paths_worker *paths;
 	struct port_table ports;
 	struct sampler *sampler;
+	struct player *player;
 	struct state *state; // NULL: nothing is saved
 	struct server *server; // NULL: no socket
 	struct timespec started;
@@ -72,5 +74,11 @@ uint64_t control_publish(struct control *control);
 // The staged matrix becomes the next epoch.
 __attribute__((warn_unused_result)) int control_commit_matrix(struct control *control,
         struct matrix_result *ret_result, uint64_t *ret_epoch, struct fault *fault);
+// The same in two steps, to be ready before it is due: checks and writes what is staged, with
+// slopes that count from `at_tsc`; then publishes it. Nothing may be staged or published between
+// them.
+__attribute__((warn_unused_result)) int control_prepare_matrix(struct control *control,
+        uint64_t at_tsc, struct matrix_result *ret_result, struct fault *fault);
+uint64_t control_publish_matrix(struct control *control, const struct matrix_result *result);
 uint64_t control_now_tsc(void);
 double control_uptime_s(const struct control *control);

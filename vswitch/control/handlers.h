@@ -17,6 +17,9 @@ handler_fn handle_node_add, handle_node_del, handle_node_show, handle_node_list,
 handler_fn handle_port_add, handle_port_del, handle_port_show, handle_port_list;
 handler_fn handle_link_set, handle_link_del, handle_link_show, handle_link_list;
 handler_fn handle_matrix_commit, handle_matrix_check, handle_matrix_show;
+handler_fn handle_player_load, handle_player_start, handle_player_pause, handle_player_resume,
+        handle_player_seek, handle_player_step, handle_player_stop, handle_player_status;
+handler_fn handle_link_pin, handle_link_unpin;
 handler_fn handle_route_add, handle_route_del, handle_route_list, handle_route_get,
         handle_route_path;
 handler_fn handle_worker_list, handle_stats_get, handle_stats_top;
@@ -51,6 +54,9 @@ json_t *share_q16(uint16_t q16);
 // Counters that are not zero, by drop reason; `base` is subtracted, NULL: nothing.
 json_t *drops_json(const uint64_t *drops, const uint64_t *base, bool with_zero);
 void put_worker_stats(json_t *object, const struct worker_stats *stats);
+
+// What plays and how late, in short.
+json_t *player_json(const struct control *control);
 
 // A node of a kind by name, made if absent and `kind` is given.
 __attribute__((warn_unused_result)) int find_node(const struct request *request, const char *field,

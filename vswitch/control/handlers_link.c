@@ -5,6 +5,7 @@
 
 #include "handlers.h"
 #include "link_json.h"
+#include "player.h"
 #include "state.h"
 
 static json_t *link_stats_json(const struct control *c, uint32_t id)
@@ -36,6 +37,7 @@ static json_t *link_json(const struct control *c, uint32_t id, const struct link
 	                                : json_string(iface_ref_format(ref, c->model.ifaces[to])));
 	link_params_put(object, &link->record);
 	put_u64(object, "delay_now_ns", matrix_delay_now_ns(c->matrix, link, control_now_tsc()));
+	put(object, "pinned", json_boolean(matrix_pinned(c->matrix, id)));
 	if (to != ORRERY_IFACE_NONE)
 		put_u64(object, "worker", publisher_iface(c->publisher, to)->worker);
 	put(object, "stats", link_stats_json(c, id));
@@ -181,4 +183,70 @@ int handle_link_list(const struct request *request, json_t **ret_result, struct 
 			json_array_append_new(page.items, link_json(c, id, link));
 	}
 	return page_result(&page, ret_result);
+}
+
+// The links that are meant: the one that leaves from there, and with `reverse` the one back.
+// Returns how many, or -errno.
+static int find_links(const struct request *request, uint32_t ids[2], struct fault *fault)
+{
+	const struct control *c = request->control;
+	const struct link *link;
+	struct iface *from;
+	int ret = model_ref_find(
+	        &c->model, param_string(request->params, "from", ""), "from", &from, fault);
+
+	if (ret < 0)
+		return ret;
+	ids[0] = from->id;
+	if (!param_bool(request->params, "reverse", false))
+		return 1;
+	link = matrix_link(c->matrix, from->id);
+	if (link == NULL || link->record.to == ORRERY_IFACE_NONE)
+		return fault_set(fault, -ENOENT, "reverse",
+		        "the link has no far end, so no other direction");
+	ids[1] = link->record.to;
+	return 2;
+}
+
+int handle_link_pin(const struct request *request, json_t **ret_result, struct fault *fault)
+{
+	struct matrix *m = request->control->matrix;
+	uint32_t ids[2], before = matrix_n_pinned(m);
+	int n = find_links(request, ids, fault);
+
+	if (n < 0)
+		return n;
+	for (int i = 0; i < n; i++)
+		matrix_pin(m, ids[i], true);
+	*ret_result = json_pack("{s:i, s:i}", "pinned", (int)(matrix_n_pinned(m) - before), "total",
+	        (int)matrix_n_pinned(m));
+	return 0;
+}
+
+int handle_link_unpin(const struct request *request, json_t **ret_result, struct fault *fault)
+{
+	struct control *c = request->control;
+	uint32_t ids[2], n_changed = 0, n_unpinned = 0;
+	int n = find_links(request, ids, fault);
+
+	for (int i = 0; i < n; i++) {
+		uint32_t changed = 0;
+		int ret;
+
+		if (!matrix_pinned(c->matrix, ids[i]))
+			continue;
+		matrix_pin(c->matrix, ids[i], false);
+		ret = player_take_back(c->player, ids[i], &changed, fault);
+		if (ret < 0) {
+			matrix_pin(c->matrix, ids[i], true);
+			return ret;
+		}
+		n_unpinned++;
+		n_changed += changed;
+	}
+	if (n < 0)
+		return n;
+	*ret_result = json_pack("{s:i, s:i, s:i}", "unpinned", (int)n_unpinned, "changed",
+	        (int)n_changed, "total", (int)matrix_n_pinned(c->matrix));
+	return 0;
 }

@@ -36,7 +36,18 @@ static int find_end(const struct control *c, const json_t *value, const char *fi
 	return ret;
 }
 
-static int stage_json_one(struct control *c, const json_t *entry, struct fault *fault)
+// What a person pinned stays as it is.
+static int stage_record(struct control *c, const struct orrery_record *record, uint32_t *n_pinned,
+        struct fault *fault)
+{
+	if (!matrix_pinned(c->matrix, record->from))
+		return matrix_stage(c->matrix, record, fault);
+	(*n_pinned)++;
+	return 0;
+}
+
+static int stage_json_one(
+        struct control *c, const json_t *entry, uint32_t *n_pinned, struct fault *fault)
 {
 	const json_t *to = json_object_get(entry, "to");
 	struct orrery_record record;
@@ -53,13 +64,14 @@ static int stage_json_one(struct control *c, const json_t *entry, struct fault *
 		record.set |= ORRERY_SET_TO;
 		record.to = to_id;
 	}
-	return matrix_stage(c->matrix, &record, fault);
+	return stage_record(c, &record, n_pinned, fault);
 }
 
-static int stage_json(struct control *c, const json_t *records, struct fault *fault)
+static int stage_json(
+        struct control *c, const json_t *records, uint32_t *n_pinned, struct fault *fault)
 {
 	for (size_t i = 0; i < json_array_size(records); i++) {
-		int ret = stage_json_one(c, json_array_get(records, i), fault);
+		int ret = stage_json_one(c, json_array_get(records, i), n_pinned, fault);
 
 		if (ret < 0) {
 			name_record(fault, i);
@@ -94,7 +106,7 @@ static int read_records(int fd, size_t n, struct orrery_record *records, struct 
 	return 0;
 }
 
-static int stage_file(const struct request *request, struct fault *fault)
+static int stage_file(const struct request *request, uint32_t *n_pinned, struct fault *fault)
 {
 	struct control *c = request->control;
 	int64_t count = param_int(request->params, "count", -1);
@@ -107,14 +119,14 @@ static int stage_file(const struct request *request, struct fault *fault)
 		return fault_set(fault, -EINVAL, "count", "expected 0 to %u", c->config.max_ifaces);
 	ret = read_records(request->fds[0], (size_t)count, c->records, fault);
 	for (int64_t i = 0; ret == 0 && i < count; i++) {
-		ret = matrix_stage(c->matrix, &c->records[i], fault);
+		ret = stage_record(c, &c->records[i], n_pinned, fault);
 		if (ret < 0)
 			name_record(fault, (size_t)i);
 	}
 	return ret;
 }
 
-static int stage(const struct request *request, struct fault *fault)
+static int stage(const struct request *request, uint32_t *ret_n_pinned, struct fault *fault)
 {
 	const json_t *records = json_object_get(request->params, "records");
 	bool by_fd = param_bool(request->params, "fd", false);
@@ -122,8 +134,10 @@ static int stage(const struct request *request, struct fault *fault)
 	if ((records != NULL) == by_fd)
 		return fault_set(
 		        fault, -EINVAL, "records", "give either records, or fd: true with a memfd");
+	*ret_n_pinned = 0;
 	matrix_begin(request->control->matrix);
-	return by_fd ? stage_file(request, fault) : stage_json(request->control, records, fault);
+	return by_fd ? stage_file(request, ret_n_pinned, fault)
+	             : stage_json(request->control, records, ret_n_pinned, fault);
 }
 
 static json_t *result_json(const struct control *c, const struct matrix_result *result,
@@ -144,7 +158,8 @@ int handle_matrix_commit(const struct request *request, json_t **ret_result, str
 	struct control *c = request->control;
 	uint64_t start = control_now_tsc(), end, epoch = 0;
 	struct matrix_result result = {0};
-	int ret = stage(request, fault);
+	uint32_t n_pinned = 0;
+	int ret = stage(request, &n_pinned, fault);
 
 	if (ret == 0)
 		ret = control_commit_matrix(c, &result, &epoch, fault);
@@ -153,6 +168,7 @@ int handle_matrix_commit(const struct request *request, json_t **ret_result, str
 	end = c->applied_tsc;
 	*ret_result =
 	        result_json(c, &result, epoch, (end - start) * 1000000 / datapath_tsc_hz(c->dp));
+	put_u64(*ret_result, "pinned", n_pinned);
 	return 0;
 }
 
@@ -160,7 +176,8 @@ int handle_matrix_check(const struct request *request, json_t **ret_result, stru
 {
 	struct control *c = request->control;
 	struct matrix_result result = {0};
-	int ret = stage(request, fault);
+	uint32_t n_pinned = 0;
+	int ret = stage(request, &n_pinned, fault);
 
 	if (ret == 0)
 		ret = matrix_check(c->matrix, control_now_tsc(), &result, fault);
@@ -168,6 +185,7 @@ int handle_matrix_check(const struct request *request, json_t **ret_result, stru
 	if (ret < 0)
 		return ret;
 	*ret_result = result_json(c, &result, publisher_epoch(c->publisher) + 1, 0);
+	put_u64(*ret_result, "pinned", n_pinned);
 	return 0;
 }
 
@@ -192,6 +210,7 @@ int handle_matrix_show(const struct request *request, json_t **ret_result, struc
 	put_u64(object, "epoch", publisher_epoch(c->publisher));
 	put_u64(object, "links", matrix_count(c->matrix));
 	put_u64(object, "links_up", n_up);
+	put_u64(object, "links_pinned", matrix_n_pinned(c->matrix));
 	put_u64(object, "needed_frames", matrix_needed_frames(c->matrix));
 	put_u64(object, "pool_frames", config->pool_frames);
 	put_u64(object, "horizon_ns", config->horizon_ns);

@@ -103,6 +103,7 @@ int handle_stats_get(const struct request *request, json_t **ret_result, struct 
 	        json_pack("{s:I, s:I, s:I}", "clients", (json_int_t)server_n_clients(c->server),
 	                "requests", (json_int_t)c->n_requests, "dropped_clients",
 	                (json_int_t)server_n_dropped(c->server)));
+	put(object, "player", player_json(c));
 	*ret_result = object;
 	return 0;
 }
@@ -115,8 +116,13 @@ int handle_stats_top(const struct request *request, json_t **ret_result, struct 
 	};
 	const char *what = param_string(request->params, "what", "links");
 
+	int ret;
+
 	query.what = what[0] == 'l' ? TOP_LINKS : what[0] == 'p' ? TOP_PORTS : TOP_NODES;
-	return sampler_top(request->control->sampler, &query, ret_result, fault);
+	ret = sampler_top(request->control->sampler, &query, ret_result, fault);
+	if (ret == 0)
+		put(*ret_result, "player", player_json(request->control));
+	return ret;
 }
 
 static uint32_t count_ports(const struct control *c, uint16_t worker)

@@ -26,6 +26,7 @@ struct matrix {
 	struct publisher *publisher;
 	struct link *links; // [max_ifaces]
 	uint32_t n_links;
+	uint32_t n_pinned;
 	uint64_t needed_frames;
 	uint64_t staged_frames; // needed once the staging is applied
 	struct staged *staged; // [max_ifaces]
@@ -469,6 +470,24 @@ uint64_t matrix_delay_now_ns(const struct matrix *m, const struct link *link, ui
 uint32_t matrix_first_arriving(const struct matrix *m, uint32_t iface_id)
 {
 	return m->links[iface_id].in_first - 1;
+}
+
+void matrix_pin(struct matrix *m, uint32_t link_id, bool pinned)
+{
+	struct link *link = &m->links[link_id];
+
+	m->n_pinned += (pinned ? 1 : 0) - (link->pinned ? 1 : 0);
+	link->pinned = pinned;
+}
+
+bool matrix_pinned(const struct matrix *m, uint32_t link_id)
+{
+	return link_id < m->config.max_ifaces && m->links[link_id].pinned;
+}
+
+uint32_t matrix_n_pinned(const struct matrix *m)
+{
+	return m->n_pinned;
 }
 
 uint64_t matrix_needed_frames(const struct matrix *m)

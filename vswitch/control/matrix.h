@@ -48,6 +48,7 @@ struct link {
 	uint32_t stage_idx;
 	uint32_t in_next, in_prev; // the other links that arrive at `record.to`, DP_NONE: end
 	uint32_t in_first; // first link that arrives at this interface, plus one; 0: none
+	bool pinned; // set by hand: programs that play a sky leave it alone
 };
 
 struct matrix_result {
@@ -89,6 +90,12 @@ uint64_t matrix_delay_now_ns(
         const struct matrix *matrix, const struct link *link, uint64_t now_tsc);
 // First link that arrives at an interface, then link->in_next; DP_NONE: no more.
 uint32_t matrix_first_arriving(const struct matrix *matrix, uint32_t iface_id);
+
+// A pin belongs to the interface: the link need not exist, and unplugging keeps it. Staging does
+// not look at it; who stages for a program leaves pinned links out.
+void matrix_pin(struct matrix *matrix, uint32_t link_id, bool pinned);
+bool matrix_pinned(const struct matrix *matrix, uint32_t link_id);
+uint32_t matrix_n_pinned(const struct matrix *matrix);
 
 uint64_t matrix_needed_frames(const struct matrix *matrix);
 // Waiting room before the link in bytes, 0 when the rate is unlimited.

@@ -2,6 +2,7 @@
 // The methods of the control API: what each takes, gives and does. docs/api.md is printed from
 // here.
 #include "handlers.h"
+#include "player.h"
 #include "port_ops.h"
 #include "record.h"
 
@@ -394,10 +395,32 @@ static const struct param link_show_params[] = {
 
 static const struct result_field link_show_result[] = {
         {"link", "link",
-                "id, from, to, the parameters of link.set, delay_now_ns (with the slope), worker, "
-                "stats: "
+                "id, from, to, the parameters of link.set, delay_now_ns (with the slope), pinned, "
+                "worker, stats: "
                 "{tx_pkts, tx_bytes, duplicates, in_flight_pkts, in_flight_bytes, drops: {reason: "
                 "n}}"},
+        END,
+};
+
+static const struct param link_pin_params[] = {
+        {.name = "from", .type = PARAM_REF, REQUIRED, .summary = "the link that leaves from here"},
+        {.name = "reverse",
+                .type = PARAM_BOOL,
+                .fallback = "false",
+                .summary = "the other direction too, where its link leads to"},
+        END,
+};
+
+static const struct result_field link_pin_result[] = {
+        {"pinned", "integer", "links that were not"},
+        {"total", "integer", "links that are pinned now"},
+        END,
+};
+
+static const struct result_field link_unpin_result[] = {
+        {"unpinned", "integer", "links that were pinned"},
+        {"changed", "integer", "of them, links that took the state of the file that plays"},
+        {"total", "integer", "links that are pinned now"},
         END,
 };
 
@@ -447,6 +470,7 @@ static const struct param matrix_params[] = {
 static const struct result_field matrix_result_fields[] = {
         {"epoch", "integer", "that has the changes"},
         {"changed", "integer", "links that differ now"},
+        {"pinned", "integer", "records left out since their link is pinned"},
         {"applied_us", "integer", "from reading the request until the last worker used the epoch"},
         {"needed_frames", "integer", "frame buffers that the whole matrix can need"},
         {"routes_pending", "bool", "paths are still being computed"},
@@ -457,6 +481,7 @@ static const struct result_field matrix_show_result[] = {
         {"epoch", "integer", "in force"},
         {"links", "integer", "that exist"},
         {"links_up", "integer", "that are up and plugged in"},
+        {"links_pinned", "integer", "that are pinned"},
         {"needed_frames", "integer", "frame buffers that the matrix can need"},
         {"pool_frames", "integer", "frame buffers there are"},
         {"horizon_ns", "integer", "longest time a frame can be held"},
@@ -464,6 +489,119 @@ static const struct result_field matrix_show_result[] = {
         {"routes_epoch", "integer", "that the next hops were computed from"},
         END,
 };
+
+// --- the player ---------------------------------------------------------------------------------
+
+#define TIME_MAX_NS 4611686018427387903.0
+
+static const struct param player_load_params[] = {
+        {.name = "path",
+                .type = PARAM_STRING,
+                .min = 1,
+                .max = 4096,
+                .summary = "the ephemeris file, as the switch sees it; or:"},
+        {.name = "fd",
+                .type = PARAM_BOOL,
+                .fallback = "false",
+                .summary = "the file is the attached descriptor"},
+        {.name = "name",
+                .type = PARAM_STRING,
+                .min = 1,
+                .max = 255,
+                .fallback = "path",
+                .summary = "what messages and player.status call it"},
+        END,
+};
+
+static const struct param player_start_params[] = {
+        {.name = "speed",
+                .type = PARAM_NUMBER,
+                .min = PLAYER_SPEED_MIN,
+                .max = PLAYER_SPEED_MAX,
+                .fallback = "1",
+                .summary = "time of the file a second"},
+        {.name = "from_ns",
+                .type = PARAM_INT,
+                .max = TIME_MAX_NS,
+                .fallback = "0",
+                .summary = "time of the file to begin at"},
+        {.name = "loop",
+                .type = PARAM_BOOL,
+                .fallback = "false",
+                .summary = "start over at the end"},
+        END,
+};
+
+static const struct param player_resume_params[] = {
+        {.name = "speed",
+                .type = PARAM_NUMBER,
+                .min = PLAYER_SPEED_MIN,
+                .max = PLAYER_SPEED_MAX,
+                .fallback = "as before",
+                .summary = "from now on"},
+        END,
+};
+
+static const struct param player_seek_params[] = {
+        {.name = "time_ns",
+                .type = PARAM_INT,
+                REQUIRED,
+                .max = TIME_MAX_NS,
+                .summary = "time of the file"},
+        END,
+};
+
+static const struct param player_step_params[] = {
+        {.name = "epochs",
+                .type = PARAM_INT,
+                .min = 1,
+                .max = 1000000,
+                .fallback = "1",
+                .summary = "how many"},
+        END,
+};
+
+static const struct param player_stop_params[] = {
+        {.name = "clean",
+                .type = PARAM_BOOL,
+                .fallback = "false",
+                .summary = "delete the nodes that player.load made, with their ports and links"},
+        END,
+};
+
+static const struct result_field player_stop_result[] = {
+        {"stopped", "bool", "false: nothing was loaded"},
+        {"deleted", "integer", "nodes"},
+        END,
+};
+
+#define PLAYER_STATUS                                                                              \
+	{"state", "string", "empty, loaded, playing, paused or ended"},                            \
+	        {"name", "string", "of the file; this and what follows: if one is loaded"},        \
+	        {"file", "object",                                                                 \
+	                "scenario, producer, epoch_ns (UTC of its time 0, since 1970), "           \
+	                "duration_ns, step_ns, tolerance_ns, seed, epochs, records, nodes, "       \
+	                "interfaces, routes"},                                                     \
+	        {"created", "object", "nodes, interfaces, routes that loading made"},              \
+	        {"time_ns", "integer", "of the file, now"},                                        \
+	        {"epoch", "integer", "number of the file's epoch in force, from 0"},               \
+	        {"epoch_time_ns", "integer", "its time"},                                          \
+	        {"speed", "number", "time of the file a second"},                                  \
+	        {"loop", "bool", "starts over at the end"},                                        \
+	        {"loops", "integer", "times it started over"},                                     \
+	        {"applied", "integer", "epochs since it was started"},                             \
+	        {"merged", "integer", "of them, overdue and published together with a later one"}, \
+	        {"commits", "integer", "publications, those that renew slopes included"},          \
+	        {"late", "integer", "epochs more than 1 ms late"},                                 \
+	        {"late_us", "number", "of the last epoch: its time until all workers had it"},     \
+	        {"late_max_us", "number", "the largest"},                                          \
+	        {"skipped_pinned", "integer", "changes left out since their link is pinned"},      \
+	        {"skipped_gone", "integer", "changes left out since an interface was deleted"},    \
+	{                                                                                          \
+		"error", "string", "why it paused by itself, if it did"                            \
+	}
+
+static const struct result_field player_status_result[] = {PLAYER_STATUS, END};
 
 // --- routes -------------------------------------------------------------------------------------
 
@@ -543,6 +681,9 @@ static const struct result_field stats_get_result[] = {
         {"drivers", "object", "counters of each port driver"},
         {"pool", "object", "frames: buffers there are; in_use"},
         {"control", "object", "clients, requests, dropped_clients"},
+        {"player", "object",
+                "state; if a file is loaded: time_ns, speed, applied, merged, late, "
+                "late_us, late_max_us, as player.status"},
         END,
 };
 
@@ -570,6 +711,7 @@ static const struct result_field stats_top_result[] = {
         {"interval_ms", "integer", "that the rates are of; 0: sampling has just begun, ask again"},
         {"epoch", "integer", "in force"},
         {"totals", "object", "rx_pps, tx_pps, rx_bps, tx_bps, drop_pps"},
+        {"player", "object", "as stats.get"},
         {"items", "list of object",
                 "name, pps, bps, drop_pps; of links also to and in_flight_pkts"},
         END,
@@ -605,12 +747,34 @@ const struct method methods[] = {
                 handle_link_show},
         {"link.list", ACCESS_READ, "All links, in pages", link_list_params, link_list_result,
                 handle_link_list},
+        {"link.pin", ACCESS_WRITE,
+                "Keep a link as it is set by hand: player and matrix.commit leave it alone",
+                link_pin_params, link_pin_result, handle_link_pin},
+        {"link.unpin", ACCESS_WRITE, "Give a link back: it takes the state of the file that plays",
+                link_pin_params, link_unpin_result, handle_link_unpin},
         {"matrix.commit", ACCESS_WRITE, "Change many links as one epoch, all or nothing",
                 matrix_params, matrix_result_fields, handle_matrix_commit},
         {"matrix.check", ACCESS_READ, "What matrix.commit would say, changing nothing",
                 matrix_params, matrix_result_fields, handle_matrix_check},
         {"matrix.show", ACCESS_READ, "The matrix in figures", no_params, matrix_show_result,
                 handle_matrix_show},
+        {"player.load", ACCESS_WRITE,
+                "Read an ephemeris file, make or find the nodes, interfaces and routes it names",
+                player_load_params, player_status_result, handle_player_load},
+        {"player.start", ACCESS_WRITE, "Play the loaded file from a time on", player_start_params,
+                player_status_result, handle_player_start},
+        {"player.pause", ACCESS_WRITE, "Stand still: delays keep their value", no_params,
+                player_status_result, handle_player_pause},
+        {"player.resume", ACCESS_WRITE, "Go on, or change the speed", player_resume_params,
+                player_status_result, handle_player_resume},
+        {"player.seek", ACCESS_WRITE, "Go to a time of the file; it plays on if it was playing",
+                player_seek_params, player_status_result, handle_player_seek},
+        {"player.step", ACCESS_WRITE, "Pause, and go to the next epoch", player_step_params,
+                player_status_result, handle_player_step},
+        {"player.stop", ACCESS_WRITE, "Forget the file; links stay as they are", player_stop_params,
+                player_stop_result, handle_player_stop},
+        {"player.status", ACCESS_READ, "What plays, where it is and how late", no_params,
+                player_status_result, handle_player_status},
         {"route.add", ACCESS_WRITE,
                 "Give a prefix to a router or a station at it; the same again is no error",
                 route_add_params, route_add_result, handle_route_add},

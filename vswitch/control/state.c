@@ -17,8 +17,11 @@
 #include "core.h"
 #include "handlers.h"
 #include "log.h"
+#include "player.h"
 
 #define WRITE_BATCH 256 // records
+#define PUT_OFF_US 2000
+#define PUT_OFF_MAX 100
 
 struct state {
 	struct control *control;
@@ -27,6 +30,7 @@ struct state {
 	char json_path[PATH_MAX], links_path[PATH_MAX];
 	bool topology_dirty, links_dirty;
 	uint64_t cost_ms; // of the last save
+	unsigned n_put_off; // times it was, since
 };
 
 static uint64_t now_ms(void)
@@ -37,9 +41,19 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+// Saving takes long beside an epoch that is due: it waits for a gap, though not for ever.
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	state_save_now(arg);
+	struct state *state = arg;
+	uint64_t need_ns = (state->cost_ms + 1) * 1000000;
+
+	if (state->n_put_off < PUT_OFF_MAX && player_busy_within(state->control->player, need_ns)) {
+		state->n_put_off++;
+		(void)event_add(state->timer, &(struct timeval){.tv_usec = PUT_OFF_US});
+		return;
+	}
+	state->n_put_off = 0;
+	state_save_now(state);
 }
 
 // mkdir -p

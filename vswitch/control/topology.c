@@ -7,6 +7,7 @@
 #include "addr.h"
 #include "core.h"
 #include "log.h"
+#include "player.h"
 #include "state.h"
 
 static int node_matches(
@@ -138,8 +139,16 @@ int topology_iface_add(struct control *c, struct node *node, const char *name, u
 	return 0;
 }
 
+// Its id may soon be another's.
+static void forget_iface(struct control *c, const struct iface *iface)
+{
+	player_iface_gone(c->player, iface->id);
+	matrix_pin(c->matrix, iface->id, false);
+}
+
 void topology_iface_del(struct control *c, struct iface *iface)
 {
+	forget_iface(c, iface);
 	model_iface_remove(&c->model, iface);
 	publisher_defer(c->publisher, release_iface, c, iface);
 	control_publish(c);
@@ -243,6 +252,7 @@ int topology_node_del(struct control *c, struct node *node, bool force, struct f
 	// them.
 	DL_FOREACH_SAFE(node->ifaces, iface, next)
 	{
+		forget_iface(c, iface);
 		model_iface_remove(&c->model, iface);
 		publisher_defer(c->publisher, release_iface, c, iface);
 	}
