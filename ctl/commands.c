@@ -94,6 +94,7 @@ static const struct parameter port_keywords[] = {
 	"time: 10min after the scenario's start, or in UTC; default its start")
 
 #define EPHEMERIS_ARGS LIST(ARG("FILE", VALUE_FILE, NULL, 0, "ephemeris, see docs/ephemeris.md"))
+#define OPTION_SPEED OPTION("speed", VALUE_TEXT, "N", NULL, "time of the file a second; default 1")
 
 const struct command commands[] = {
 	{.words = "node add", .summary = "Add a node, or interfaces to a node.", .run = cmd_node_add,
@@ -153,6 +154,13 @@ const struct command commands[] = {
 		.options = LIST(OPTION("node", VALUE_NODE, "NODE", "node", "only links that leave this node"),
 			OPTION("up", VALUE_TRUE, NULL, "up", "only links that are up"),
 			OPTION("down", VALUE_FALSE, NULL, "up", "only links that are down"))},
+	{.words = "link pin", .summary = "Keep a link as it is set by hand.", .run = cmd_link_pin,
+		.detail = "'play' and 'matrix commit' leave a pinned link alone; 'link set' and 'link del' do not. A pin "
+			"lasts until 'link unpin', or until the interface is deleted; it does not outlast the switch.",
+		.example = "  orrery link pin sat-0-0/isl0 sat-0-1/isl1 both\n  orrery link set sat-0-0/isl0 down",
+		.args = LIST(ARG_FROM, ARG_TO), .keywords = LIST(KEYWORD_BOTH)},
+	{.words = "link unpin", .summary = "Give a pinned link back: it takes the state of the file that plays.",
+		.run = cmd_link_unpin, .args = LIST(ARG_FROM, ARG_TO), .keywords = LIST(KEYWORD_BOTH)},
 
 	{.words = "route add", .summary = "Say which node, or which port, owns a prefix.", .run = cmd_route_add,
 		.args = LIST(ARG_PREFIX, ARG("OWNER", VALUE_END, NULL, 0, "NODE, or NODE/INTERFACE of a port")),
@@ -172,6 +180,27 @@ const struct command commands[] = {
 		.detail = MATRIX_DETAIL, .args = LIST(MATRIX_ARG), .options = MATRIX_OPTIONS},
 	{.words = "matrix check", .summary = "Say what 'matrix commit' would, and change nothing.",
 		.run = cmd_matrix_check, .detail = MATRIX_DETAIL, .args = LIST(MATRIX_ARG), .options = MATRIX_OPTIONS},
+
+	{.words = "play", .summary = "Play an ephemeris file into the switch.", .run = cmd_play,
+		.detail = "The switch reads FILE, makes the nodes, interfaces and routes it names, and applies each epoch "
+			"at its time until the end; the command returns at once. See 'play status', 'play stop'.",
+		.example = "  orrery play shell1.ephemeris --speed 60 --loop",
+		.args = EPHEMERIS_ARGS,
+		.options = LIST(OPTION_SPEED,
+			OPTION("from", VALUE_TEXT, "T", NULL, "time to begin at: 10min after the file's start, or in UTC"),
+			OPTION("loop", VALUE_TRUE, NULL, "loop", "start over at the end"))},
+	{.words = "play status", .summary = "Show what plays, where it is and how late.", .run = cmd_play_status},
+	{.words = "play pause", .summary = "Stand still: delays keep their value.", .run = cmd_play_pause},
+	{.words = "play resume", .summary = "Go on, or change the speed.", .run = cmd_play_resume,
+		.options = LIST(OPTION("speed", VALUE_TEXT, "N", NULL, "from now on; default as before"))},
+	{.words = "play seek", .summary = "Go to a time of the file.", .run = cmd_play_seek,
+		.detail = "It plays on if it was playing.",
+		.args = LIST(ARG("T", VALUE_TEXT, NULL, 0, "10min after the file's start, or in UTC"))},
+	{.words = "play step", .summary = "Pause, and go to the next epoch.", .run = cmd_play_step,
+		.args = LIST(ARG("N", VALUE_INTEGER, "epochs", OPTIONAL, "so many epochs; default 1"))},
+	{.words = "play stop", .summary = "Forget the file; links stay as they are.", .run = cmd_play_stop,
+		.options = LIST(OPTION("clean", VALUE_TRUE, NULL, "clean",
+			"delete the nodes that 'play' made, with their ports and links"))},
 
 	{.words = "stats", .summary = "Show counters: what came, what went, what was dropped and why.",
 		.run = cmd_stats, .options = LIST(

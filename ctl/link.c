@@ -67,6 +67,45 @@ CMD(link_del)
 	return code != CLI_OK ? code : request_show(cli, in, result, print_deleted);
 }
 
+// A pin is of the interface: no link need be there.
+static enum cli_exit pin(
+        struct cli *cli, const struct invocation *in, const char *method, print_fn print)
+{
+	struct link_ends ends;
+	json_t *params, *result;
+	enum cli_exit code = link_ends_resolve(cli, in, &ends);
+
+	if (code != CLI_OK)
+		return code;
+	params = invocation_params(in);
+	json_object_set_new(params, "from", json_string(ends.from));
+	code = cli_call(cli, method, params, &result);
+	return code != CLI_OK ? code : request_show(cli, in, result, print);
+}
+
+static void print_pinned(FILE *out, const json_t *result, const struct invocation *in)
+{
+	fprintf(out, "%" PRId64 " more pinned, %" PRId64 " in all\n", get_int(result, "pinned"),
+	        get_int(result, "total"));
+}
+
+CMD(link_pin)
+{
+	return pin(cli, in, "link.pin", print_pinned);
+}
+
+static void print_unpinned(FILE *out, const json_t *result, const struct invocation *in)
+{
+	fprintf(out,
+	        "%" PRId64 " released, %" PRId64 " of them changed, %" PRId64 " still pinned\n",
+	        get_int(result, "unpinned"), get_int(result, "changed"), get_int(result, "total"));
+}
+
+CMD(link_unpin)
+{
+	return pin(cli, in, "link.unpin", print_unpinned);
+}
+
 static void print_drops(FILE *out, const json_t *stats)
 {
 	json_t *drops = json_object_get(stats, "drops"), *count;
@@ -89,9 +128,10 @@ static void print_link(FILE *out, const json_t *link, const struct invocation *i
 	char words[512], text[UNITS_TEXT_SIZE];
 
 	link_words_print(link, words, sizeof(words));
-	fprintf(out, "%s %s, %s, id %" PRId64 ", worker %" PRId64 "\n", get_text(link, "from"),
+	fprintf(out, "%s %s, %s%s, id %" PRId64 ", worker %" PRId64 "\n", get_text(link, "from"),
 	        *to != '\0' ? to : "(unplugged)", get_bool(link, "up") ? "up" : "down",
-	        get_int(link, "id"), get_int(link, "worker"));
+	        get_bool(link, "pinned") ? ", pinned" : "", get_int(link, "id"),
+	        get_int(link, "worker"));
 	fprintf(out, "  %s\n", words);
 	if (get_int(link, "slope_ns_s") != 0)
 		fprintf(out, "  now       delay %s\n",

@@ -37,6 +37,9 @@ static void print_applied(FILE *out, const json_t *result, const struct invocati
 	        "epoch %" PRId64 ": %" PRId64 " links changed, in use by every worker after %s\n",
 	        get_int(result, "epoch"), get_int(result, "changed"),
 	        units_format_duration(text, get_int(result, "applied_us") * 1000));
+	if (get_int(result, "pinned") > 0)
+		fprintf(out, "%" PRId64 " records left out: their links are pinned\n",
+		        get_int(result, "pinned"));
 	fprintf(out, "needs %" PRId64 " frames in flight%s\n", get_int(result, "needed_frames"),
 	        get_bool(result, "routes_pending") ? "; routes are being computed" : "");
 }

@@ -40,6 +40,25 @@ static void print_totals(
 	snprintf(buf, TOP_LINE_SIZE, "%.*s", width, text);
 }
 
+// Nothing where nothing is loaded.
+static void print_player(const json_t *player, int width, char buf[TOP_LINE_SIZE])
+{
+	char text[TOP_LINE_SIZE], time[UNITS_TEXT_SIZE], last[UNITS_TEXT_SIZE],
+	        most[UNITS_TEXT_SIZE];
+
+	if (json_object_get(player, "time_ns") == NULL)
+		return;
+	snprintf(text, sizeof(text),
+	        "%s at %s %gx  late %s, most %s  %" PRId64 " of %" PRId64 " epochs over 1 ms",
+	        get_text(player, "state"),
+	        units_format_duration(time, get_int(player, "time_ns") / 1000000000 * 1000000000),
+	        get_real(player, "speed"),
+	        units_format_duration(last, get_int(player, "late_us") * 1000),
+	        units_format_duration(most, get_int(player, "late_max_us") * 1000),
+	        get_int(player, "late"), get_int(player, "applied"));
+	snprintf(buf, TOP_LINE_SIZE, "%.*s", width, text);
+}
+
 // The last `width` characters: names differ at their ends.
 static void print_end(const char *name, int width, char *buf, size_t size)
 {
@@ -102,6 +121,8 @@ bool top_line(const json_t *page, const struct top_query *query, size_t i, int w
 	buf[0] = '\0';
 	if (i == 0) {
 		print_totals(page, query, width, buf);
+	} else if (i == 1) {
+		print_player(json_object_get(page, "player"), width, buf);
 	} else if (i == 2) {
 		snprintf(title, sizeof(title), "%.*s", (int)strlen(query->what) - 1, query->what);
 		for (char *p = title; *p != '\0'; p++)
