@@ -43,6 +43,8 @@ for file in "$dir"/test_*.sh; do
         rm -f "$log"
         ;;
     77)
+        # CI installs what tests need: a skip there hides a missing package
+        [[ ${CI-} != true ]] || failed=$((failed + 1))
         printf 'skip  %-28s %8s  %s\n' "$name" "$took" "$(sed -n 's/^skip: //p' "$log" | tail -n 1)"
         skipped=$((skipped + 1))
         ;;
