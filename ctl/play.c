@@ -121,7 +121,7 @@ static enum cli_exit load_and_start(
         struct cli *cli, const struct invocation *in, json_t *params, json_t **ret_status)
 {
 	const char *from = invocation_option(in, "from");
-	json_t *loaded, *stopped;
+	json_t *loaded = NULL, *stopped = NULL;
 	enum cli_exit code = load(cli, invocation_arg(in, 0), &loaded);
 
 	if (code != CLI_OK)

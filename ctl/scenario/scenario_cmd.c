@@ -82,8 +82,9 @@ static void print_summary(FILE *out, const char *file, const struct sim *sim)
 
 		if (shell->tles != NULL) {
 			fprintf(out, "shell %s: %lld element sets of %s, lowest perigee %.0f km\n",
-			        shell->name, (long long)(shell->planes * shell->satellites),
-			        shell->tle, shell->altitude_km);
+			        shell->name,
+			        (long long)shell->planes * (long long)shell->satellites, shell->tle,
+			        shell->altitude_km);
 			continue;
 		}
 		fprintf(out, "shell %s: %lld x %lld at %g km, %g deg, a turn in %.0f s\n",

@@ -100,7 +100,7 @@ static int take_field(const struct source *source, const struct line *line,
         const struct field *field, double *ret_value)
 {
 	char text[LINE_LEN + 1], fraction[LINE_LEN + 3];
-	size_t len = (size_t)(field->last - field->first + 1);
+	size_t len = (size_t)field->last - (size_t)field->first + 1;
 	double value = 0;
 	int err;
 
@@ -181,7 +181,7 @@ static int take_epoch(const struct source *source, const struct line *line, int6
 	static const struct field day_field = {"epoch day", 21, 32, FIXED, 1, 366.99999999};
 	const char *text = line->text + 20;
 	char first[SIMTIME_TEXT_SIZE];
-	double year, day;
+	double year = 0, day = 0;
 	int64_t start_ns;
 	int err = take_field(source, line, &year_field, &year);
 
@@ -442,7 +442,7 @@ int tle_read_file(const char *path, struct tle **ret_tles, size_t *ret_n_tles, s
 	char *text = NULL;
 	int err = load(path, &text, fault);
 
-	if (err != 0)
+	if (err != 0 || text == NULL)
 		return err;
 	err = tle_read_text(text, path, ret_tles, ret_n_tles, fault);
 	free(text);

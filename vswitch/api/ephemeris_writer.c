@@ -177,7 +177,7 @@ void ephemeris_writer_destroy(struct ephemeris_writer *writer)
 		return;
 	if (writer->file != NULL) {
 		fclose(writer->file);
-		if (writer->scratch_path[0] != '\0')
+		if (writer->scratch_path != NULL && writer->scratch_path[0] != '\0')
 			unlink(writer->scratch_path);
 	}
 	free(writer->path);

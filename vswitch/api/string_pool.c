@@ -43,7 +43,8 @@ static int grow_slots(struct string_pool *pool)
 			*find(&bigger, pool->data + pool->slots[i] - 1) = pool->slots[i];
 	}
 	free(pool->slots);
-	*pool = bigger;
+	pool->slots = bigger.slots;
+	pool->n_slots = bigger.n_slots;
 	return 0;
 }
 

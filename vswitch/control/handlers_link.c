@@ -211,7 +211,7 @@ static int find_links(const struct request *request, uint32_t ids[2], struct fau
 int handle_link_pin(const struct request *request, json_t **ret_result, struct fault *fault)
 {
 	struct matrix *m = request->control->matrix;
-	uint32_t ids[2], before = matrix_n_pinned(m);
+	uint32_t ids[2] = {0}, before = matrix_n_pinned(m);
 	int n = find_links(request, ids, fault);
 
 	if (n < 0)
@@ -226,7 +226,7 @@ int handle_link_pin(const struct request *request, json_t **ret_result, struct f
 int handle_link_unpin(const struct request *request, json_t **ret_result, struct fault *fault)
 {
 	struct control *c = request->control;
-	uint32_t ids[2], n_changed = 0, n_unpinned = 0;
+	uint32_t ids[2] = {0}, n_changed = 0, n_unpinned = 0;
 	int n = find_links(request, ids, fault);
 
 	for (int i = 0; i < n; i++) {

@@ -140,7 +140,7 @@ int handle_player_load(const struct request *request, json_t **ret_result, struc
 {
 	const char *name = param_string(request->params, "name",
 	        param_string(request->params, "path", "the attached file"));
-	struct ephemeris *file;
+	struct ephemeris *file = NULL;
 	struct player_status s;
 	int ret = 0;
 
