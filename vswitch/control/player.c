@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <math.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -305,6 +306,21 @@ bool player_busy_within(const struct player *p, uint64_t ns)
 	return p != NULL && p->state == PLAYER_PLAYING && player_due_ns(p) < player_now_ns(p) + ns;
 }
 
+// While it plays the control thread goes before the machine's other work: what makes epochs late is
+// that it is not woken in time. Without the right to it, they are as late as they are.
+static void set_urgent(struct player *p, bool urgent)
+{
+	const struct sched_param first = {.sched_priority = 1}, none = {0};
+
+	if (p->urgent == urgent)
+		return;
+	p->urgent = urgent;
+	if (urgent)
+		(void)sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &first);
+	else
+		(void)sched_setscheduler(0, SCHED_OTHER, &none);
+}
+
 static void set_timer(struct player *p)
 {
 	uint64_t due_ns = player_due_ns(p);
@@ -312,6 +328,7 @@ static void set_timer(struct player *p)
 
 	if (p->timer_fd < 0)
 		return;
+	set_urgent(p, p->state == PLAYER_PLAYING);
 	if (due_ns != NEVER) {
 		when.it_value.tv_sec = (time_t)(due_ns / S_NS);
 		when.it_value.tv_nsec = (long)(due_ns % S_NS) + (due_ns == 0);

@@ -14,6 +14,7 @@ struct player {
 	struct player_clock clock;
 	int timer_fd; // -1: none
 	struct event *timer;
+	bool urgent; // the thread's priority is raised
 
 	enum player_state state;
 	struct ephemeris *file;
