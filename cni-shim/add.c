@@ -232,7 +232,7 @@ static void undo_port(struct add *add)
 	int ret = switch_connect(conf->socket, conf->timeout_ms, &client, NULL, &second);
 
 	if (!ret)
-		ret = switch_port_del(client, add->owner, &second);
+		ret = switch_port_del(client, add->owner, NULL, &second);
 	if (ret)
 		cni_log(&add->call->log, LOG_LEVEL_WARNING, "port %s may be left: %s: %s", add->ref,
 		        second.msg, second.details);
@@ -246,7 +246,7 @@ static int make_port(struct add *add, struct cni_error *err)
 
 	// the switch believes in an interface that is not in the namespace: start over
 	if (!ret && !created) {
-		ret = switch_port_del(add->client, add->owner, err);
+		ret = switch_port_del(add->client, add->owner, NULL, err);
 		if (!ret)
 			ret = call_port_add(add, &created, err);
 	}
@@ -284,6 +284,8 @@ static int add_steps(struct add *add, json_t **ret_result, struct cni_error *err
 		ret = make_port(add, err);
 	}
 	if (ret) {
+		// the name is free for the next ADD
+		netns_wait_gone(add->netns_fd, add->call->env->ifname, NETNS_GONE_MS);
 		undo_ipam(add);
 		return ret;
 	}

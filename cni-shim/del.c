@@ -32,12 +32,24 @@ static void delete_link(struct cni_call *call)
 	close(fd);
 }
 
+// What runtimes expect of a DEL that returns: the interface is not there any more.
+static void wait_gone(const struct cni_env *env)
+{
+	struct cni_error ignored = {0};
+	int fd;
+
+	if (!env->netns[0] || netns_open(env->netns, env->netns_override, &fd, &ignored))
+		return;
+	netns_wait_gone(fd, env->ifname, NETNS_GONE_MS);
+	close(fd);
+}
+
 static int delete_port(struct cni_call *call, struct cni_error *err)
 {
 	const struct cni_conf *conf = &call->conf;
 	char owner[CNI_OWNER_SIZE];
 	struct client *client;
-	bool down = false;
+	bool down = false, any = false;
 	int ret = cni_owner(conf, call->env, owner, err);
 
 	if (ret)
@@ -51,8 +63,10 @@ static int delete_port(struct cni_call *call, struct cni_error *err)
 		*err = (struct cni_error){0};
 		return 0;
 	}
-	ret = switch_port_del(client, owner, err);
+	ret = switch_port_del(client, owner, &any, err);
 	client_close(client);
+	if (any)
+		wait_gone(call->env);
 	return ret;
 }
 

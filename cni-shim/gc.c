@@ -39,7 +39,7 @@ static void delete_stale(struct cni_call *call, struct client *client, const jso
 
 		if (!owner || json_object_get(valid, owner))
 			continue;
-		if (switch_port_del(client, owner, &one)) {
+		if (switch_port_del(client, owner, NULL, &one)) {
 			cni_log(&call->log, LOG_LEVEL_WARNING, "%s: %s: %s", owner, one.msg,
 			        one.details);
 			*err = one; // go on with the rest

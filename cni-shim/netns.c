@@ -10,11 +10,13 @@
 #include <linux/nsfs.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 // 32 kB: what the kernel likes for a dump
@@ -202,6 +204,47 @@ int netns_probe(int fd, const char *ifname, unsigned want, struct netns_facts *r
 		        strerror(-ret));
 	*ret_facts = facts;
 	return 0;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+// Takes what `news` says, if anything comes in time.
+static bool wait_news(struct mnl_socket *news, int64_t until_ms)
+{
+	char buf[REPLY_SIZE] __attribute__((aligned(8)));
+	struct pollfd pfd = {.fd = mnl_socket_get_fd(news), .events = POLLIN};
+	int64_t left_ms = until_ms - now_ms();
+
+	if (left_ms <= 0 || poll(&pfd, 1, (int)left_ms) <= 0)
+		return false;
+	(void)mnl_socket_recvfrom(news, buf, sizeof(buf)); // too many news are news too
+	return true;
+}
+
+void netns_wait_gone(int fd, const char *ifname, int timeout_ms)
+{
+	struct mnl_socket *ask = NULL, *news = NULL;
+	int64_t until_ms = now_ms() + timeout_ms;
+	struct netns_facts facts;
+	int group = RTNLGRP_LINK;
+
+	if (open_netlink(fd, &news))
+		return;
+	if (!mnl_socket_setsockopt(news, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) &&
+	        !open_netlink(fd, &ask)) {
+		do {
+			facts = (struct netns_facts){0};
+		} while (!get_link(ask, ifname, &facts) && facts.has_link &&
+		         wait_news(news, until_ms));
+		mnl_socket_close(ask);
+	}
+	mnl_socket_close(news);
 }
 
 bool netns_delete_link(int fd, const char *ifname, const char *mac)

@@ -9,6 +9,7 @@
 #include "error.h"
 
 #define NETNS_ADDRS_MAX 32
+#define NETNS_GONE_MS 1000 // longest wait for the switch to remove an interface
 
 // Opens CNI_NETNS and checks that it is a network namespace and, unless `own_allowed`, another one
 // than ours. `*ret_fd` is the caller's. Returns 0 or CNI_E_NETNS.
@@ -34,6 +35,9 @@ enum netns_want { NETNS_WANT_ADDRS = 1, NETNS_WANT_DEFAULT = 2 };
 __attribute__((warn_unused_result)) int netns_probe(int fd, const char *ifname, unsigned want,
         struct netns_facts *ret_facts, struct cni_error *err);
 
+// Waits until `ifname` is not in the namespace, or `timeout_ms` have passed. The switch removes
+// interfaces in the background.
+void netns_wait_gone(int fd, const char *ifname, int timeout_ms);
 // Deletes `ifname` if its MAC address is `mac`: DEL without a switch that would do it. Returns
 // whether it was deleted.
 bool netns_delete_link(int fd, const char *ifname, const char *mac);

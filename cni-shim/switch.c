@@ -47,7 +47,7 @@ int switch_connect(const char *socket, int timeout_ms, struct client **ret_clien
 	return err->code;
 }
 
-int switch_port_del(struct client *client, const char *owner, struct cni_error *err)
+int switch_port_del(struct client *client, const char *owner, bool *ret_any, struct cni_error *err)
 {
 	struct fault fault = {0};
 	json_t *result;
@@ -55,6 +55,8 @@ int switch_port_del(struct client *client, const char *owner, struct cni_error *
 	if (client_call(client, "port.del", json_pack("{s:s}", "owner", owner), NULL, 0, &result,
 	            &fault))
 		return switch_fail(&fault, "the switch cannot remove the port", err);
+	if (ret_any)
+		*ret_any = json_integer_value(json_object_get(result, "deleted")) > 0;
 	json_decref(result);
 	return 0;
 }

@@ -15,9 +15,10 @@ __attribute__((warn_unused_result)) int switch_connect(const char *socket, int t
 // Translates the error of a call to the code that the runtime gets.
 int switch_fail(const struct fault *fault, const char *what, struct cni_error *err);
 
-// Removes the ports of `owner`; none is no error.
+// Removes the ports of `owner`; none is no error. `*ret_any` (NULL allowed): there was one. Its
+// interface vanishes soon after.
 __attribute__((warn_unused_result)) int switch_port_del(
-        struct client *client, const char *owner, struct cni_error *err);
+        struct client *client, const char *owner, bool *ret_any, struct cni_error *err);
 // All ports whose owner starts with `prefix`; `*ret_ports` is a new reference.
 __attribute__((warn_unused_result)) int switch_port_list(
         struct client *client, const char *prefix, json_t **ret_ports, struct cni_error *err);

@@ -129,6 +129,7 @@ struct port_ops {
 	int (*open)(const struct port_driver_config *config, struct port_driver **ret_driver,
 	        struct fault *fault);
 	// keep: leave the pods' interfaces for the next switch to adopt; else remove all it made.
+	// Those of destroyed ports are gone then, or marked so that nobody adopts them.
 	void (*close)(struct port_driver *driver, bool keep);
 	// Queue of a worker that is shared by all ports; NULL if each port has its own.
 	struct port_queue *(*worker_queue)(struct port_driver *driver, uint16_t worker);
@@ -136,13 +137,17 @@ struct port_ops {
 	// Makes the port with the id and worker that `port` already has; fills the rest.
 	int (*create)(struct port_driver *driver, const struct port_config *config,
 	        struct port *port, struct fault *fault);
-	// After the grace period. Removes the pod's interface too (a vanished one is no error);
-	// with keep it stays for adoption.
+	// After the grace period. From then on no frame passes. The pod's interface goes too (a
+	// vanished one is no error), perhaps some tens of ms later; with keep it stays for
+	// adoption.
 	void (*destroy)(struct port *port, bool keep);
-	// After a series of destroys: what they left for later, all at once. The kernel takes 20 ms
-	// to remove one interface and hardly more to remove a hundred. NULL: destroy leaves
-	// nothing.
+	// After a series of destroys: starts removing what they left for later, and does not wait
+	// for it. The kernel takes 20 ms to remove an interface. NULL: destroy leaves nothing.
 	void (*settle)(struct port_driver *driver);
+	// Whether something of a destroyed port with this id is still to be removed: create would
+	// have to wait for it, as it does for an old interface that has the new one's name in the
+	// pod. NULL: no.
+	bool (*lingers)(struct port_driver *driver, uint32_t id);
 
 	// Ports left by an earlier switch; calls `found` for each. adopt() completes `port` (id and
 	// worker set by the caller) from what is there.

@@ -15,22 +15,22 @@
 #include "log.h"
 #include "netns.h"
 #include "pod_end.h"
+#include "reaper.h"
 #include "rtnl.h"
+#include "scan.h"
 #include "trunk.h"
 
 #define VLAN_TAGS_BYTES 8u // of a pod's own, outside its MTU
 
-#define DOOMED_GROUP 0x0e // host ends that the next settle removes
-
 struct port_driver {
 	struct bpf *bpf;
 	struct hub *hub;
+	struct reaper *reaper;
 	uint16_t n_workers;
 	uint32_t max_ports;
 	uint16_t mtu_max;
 	struct trunk_port_counters *port_counters; // [max_ports]
 	struct trunk *trunks[AF_XDP_MAX_WORKERS];
-	bool doomed[AF_XDP_MAX_SHARDS]; // shards where a host end waits for settle
 };
 
 // --- the driver ---------------------------------------------------------------------------------
@@ -63,29 +63,12 @@ static uint16_t mtu_max_of(const struct port_driver_config *config)
 	return (uint16_t)mtu;
 }
 
-// Removes the host ends that destroyed ports left.
-static void af_xdp_settle(struct port_driver *driver)
-{
-	for (uint32_t i = 0; i < AF_XDP_MAX_SHARDS; i++) {
-		struct rtnl *shard = hub_shard_if_any(driver->hub, i * AF_XDP_SHARD_PORTS);
-		int ret;
-
-		if (!driver->doomed[i])
-			continue;
-		driver->doomed[i] = false;
-		rtnl_put_group_del(shard, DOOMED_GROUP, "group");
-		ret = rtnl_send(shard, NULL);
-		if (ret < 0 && ret != -ENODEV)
-			log_warning("shard %u: cannot remove interfaces: %s", i, strerror(-ret));
-	}
-}
-
 static void af_xdp_close(struct port_driver *driver, bool keep)
 {
 	if (driver == NULL)
 		return;
-	if (driver->hub != NULL)
-		af_xdp_settle(driver);
+	// without `keep` what is doomed goes with the namespaces
+	reaper_destroy(driver->reaper, keep);
 	for (uint16_t i = 0; i < driver->n_workers; i++)
 		trunk_destroy(driver->trunks[i]);
 	hub_destroy(driver->hub, keep);
@@ -143,6 +126,9 @@ static int af_xdp_open(const struct port_driver_config *config, struct port_driv
 	                .bpf = driver->bpf,
 	        },
 	        &driver->hub, fault);
+	if (ret < 0)
+		goto err;
+	ret = reaper_create(driver->hub, driver->max_ports, &driver->reaper, fault);
 	if (ret < 0)
 		goto err;
 	ret = open_trunks(driver, config, fault);
@@ -285,10 +271,16 @@ static void delete_veth(struct rtnl *shard, uint32_t ifindex)
 static int make_or_remake_veth(struct rtnl *shard, const struct port *port, int netns_fd,
         const char *alias, struct fault *fault)
 {
+	struct reaper *reaper = port->driver->reaper;
 	const char *what = "";
 	struct rtnl_link stale;
+	uint32_t doomed;
 	int ret;
 
+	if (reaper_is_pending(reaper, port->id) && reaper_wait(reaper, port->id) < 0)
+		return fault_set(fault, -EBUSY, NULL,
+		        "port '%s': the kernel has not removed the last interface of id %u yet",
+		        port->ref, port->id);
 	// an interface that an earlier switch left under this id, and nobody adopted
 	if (rtnl_link_get(shard, host_ifindex(port), &stale) == 0) {
 		log_notice("port '%s': removing what id %u was before ('%s')", port->ref, port->id,
@@ -296,6 +288,10 @@ static int make_or_remake_veth(struct rtnl *shard, const struct port *port, int 
 		delete_veth(shard, host_ifindex(port));
 	}
 	ret = make_veth(shard, port, netns_fd, alias, &what);
+	// perhaps it is the interface of a port that was removed just now
+	if (ret == -EEXIST && reaper_find(reaper, port->netns_inode, port->ifname, &doomed) == 0 &&
+	        reaper_wait(reaper, doomed) == 0)
+		ret = make_veth(shard, port, netns_fd, alias, &what);
 	if (ret == -EEXIST)
 		return fault_set(fault, ret, "ifname",
 		        "port '%s': the pod has an interface '%s' already", port->ref,
@@ -307,6 +303,20 @@ static int make_or_remake_veth(struct rtnl *shard, const struct port *port, int 
 		        fault, ret, NULL, "port '%s': %s: %s", port->ref, what, strerror(-ret));
 	}
 	return 0;
+}
+
+// Leaves the host end and so the pod's end to the reaper.
+static void doom_veth(const struct port *port)
+{
+	struct doomed doomed = {.id = port->id, .netns_inode = port->netns_inode};
+	int ret;
+
+	memcpy(doomed.ifname, port->ifname, sizeof(doomed.ifname));
+	ret = reaper_doom(port->driver->reaper, &doomed);
+	// gone with the pod's namespace is gone too
+	if (ret < 0 && ret != -ENODEV)
+		log_warning(
+		        "port '%s': cannot remove its interface: %s", port->ref, strerror(-ret));
 }
 
 static void forget_counters(struct port_driver *driver, uint32_t id)
@@ -345,95 +355,35 @@ static int af_xdp_create(struct port_driver *driver, const struct port_config *c
 	ret = pod_end_setup(config, hub_offloads(driver->hub), fault);
 	if (ret < 0) {
 		bpf_set_port(driver->bpf, port->id, NULL);
-		delete_veth(shard, host_ifindex(port));
+		doom_veth(port);
+		reaper_wake(driver->reaper);
 	}
 	return ret;
 }
 
 static void af_xdp_destroy(struct port *port, bool keep)
 {
-	struct port_driver *driver = port->driver;
-	struct rtnl *shard = hub_shard_if_any(driver->hub, port->id);
-	int ret;
+	bpf_set_port(port->driver->bpf, port->id, NULL);
+	if (!keep)
+		doom_veth(port);
+}
 
-	bpf_set_port(driver->bpf, port->id, NULL);
-	if (keep || shard == NULL)
-		return;
-	rtnl_put_link_set(shard,
-	        &(struct rtnl_link_set){
-	                .ifindex = host_ifindex(port), .group = DOOMED_GROUP, .xdp_fd = -1},
-	        "group");
-	ret = rtnl_send(shard, NULL);
-	if (ret == 0)
-		driver->doomed[port->id >> AF_XDP_SHARD_BITS] = true;
-	else if (ret != -ENODEV) // gone with the pod's namespace is gone too
-		log_warning(
-		        "port '%s': cannot remove its interface: %s", port->ref, strerror(-ret));
+static void af_xdp_settle(struct port_driver *driver)
+{
+	reaper_wake(driver->reaper);
+}
+
+static bool af_xdp_lingers(struct port_driver *driver, uint32_t id)
+{
+	return reaper_is_pending(driver->reaper, id);
 }
 
 // --- adoption -----------------------------------------------------------------------------------
 
-struct scan {
-	struct port_found *found;
-	size_t n, size;
-	bool no_memory;
-};
-
-static void scan_link(const struct rtnl_link *link, void *arg)
-{
-	struct scan *scan = arg;
-	struct port_found *found;
-	struct alias alias;
-
-	if (link->ifindex < AF_XDP_PORT_IFINDEX ||
-	        link->ifindex > AF_XDP_PORT_IFINDEX + PORT_ID_MAX)
-		return;
-	if (link->group == DOOMED_GROUP || alias_parse(link->alias, &alias) < 0)
-		return; // half made or half removed when the switch ended; removed when the id is
-		        // used
-	if (scan->n == scan->size) {
-		size_t size = scan->size != 0 ? scan->size * 2 : 256;
-
-		found = realloc(scan->found, size * sizeof(*found));
-		if (found == NULL) {
-			scan->no_memory = true;
-			return;
-		}
-		scan->found = found;
-		scan->size = size;
-	}
-	found = &scan->found[scan->n++];
-	*found = (struct port_found){
-	        .id = link->ifindex - AF_XDP_PORT_IFINDEX,
-	        .mtu = (uint16_t)link->mtu,
-	};
-	memcpy(found->ref, alias.ref, sizeof(found->ref));
-	memcpy(found->owner, alias.owner, sizeof(found->owner));
-	memcpy(found->mac, alias.mac, sizeof(found->mac));
-	memcpy(found->ifname, alias.ifname, sizeof(found->ifname));
-}
-
 static int af_xdp_scan(struct port_driver *driver,
         void (*found)(const struct port_found *port, void *arg), void *arg, struct fault *fault)
 {
-	struct scan scan = {0};
-	int ret = 0;
-
-	for (uint32_t i = 0; i < AF_XDP_MAX_SHARDS && ret == 0; i++) {
-		struct rtnl *shard = hub_shard_if_any(driver->hub, i * AF_XDP_SHARD_PORTS);
-
-		if (shard != NULL)
-			ret = rtnl_link_dump(shard, scan_link, &scan);
-	}
-	if (ret == 0 && scan.no_memory)
-		ret = -ENOMEM;
-	if (ret < 0)
-		fault_set(fault, ret, NULL, "af_xdp: looking for ports of an earlier switch: %s",
-		        strerror(-ret));
-	for (size_t i = 0; i < scan.n && ret == 0; i++)
-		found(&scan.found[i], arg);
-	free(scan.found);
-	return ret;
+	return scan_ports(driver->hub, driver->reaper, found, arg, fault);
 }
 
 static int adopt_fault(const struct port_found *found, int ret, struct fault *fault)
@@ -591,6 +541,7 @@ const struct port_ops af_xdp_ops = {
         .create = af_xdp_create,
         .destroy = af_xdp_destroy,
         .settle = af_xdp_settle,
+        .lingers = af_xdp_lingers,
         .scan = af_xdp_scan,
         .adopt = af_xdp_adopt,
         .set_carrier = af_xdp_set_carrier,

@@ -53,8 +53,10 @@
 // not adopted keeps its interface and loses its frames (bpf_in_unknown_port) until its id is used
 // again.
 //
-// Threads: as port_ops.h says. The control thread visits namespaces while it works for a port and
-// is back in its own when a function returns.
+// Removal: reaper.h.
+//
+// Threads: as port_ops.h says, and the reaper's. The control thread visits namespaces while it
+// works for a port and is back in its own when a function returns.
 #pragma once
 
 #include "port_ops.h"

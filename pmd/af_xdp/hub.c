@@ -158,6 +158,11 @@ struct rtnl *hub_shard_if_any(const struct hub *hub, uint32_t port_id)
 	return idx == 0 ? hub->rtnl : hub->shards[idx].rtnl;
 }
 
+int hub_open_rtnl(const struct hub *hub, uint32_t shard, struct rtnl **ret_rtnl)
+{
+	return open_rtnl_in(shard == 0 ? hub->netns_fd : hub->shards[shard].netns_fd, ret_rtnl);
+}
+
 // Shards of an earlier switch.
 static int open_old_shards(struct hub *hub, struct fault *fault)
 {

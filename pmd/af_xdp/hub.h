@@ -37,6 +37,9 @@ __attribute__((warn_unused_result)) int hub_add_trunk(struct hub *hub,
 struct rtnl *hub_shard(struct hub *hub, uint32_t port_id, struct fault *fault);
 // The same, but NULL when the shard is not there.
 struct rtnl *hub_shard_if_any(const struct hub *hub, uint32_t port_id);
+// A socket of the caller's own in a shard that is there. Returns 0 or -errno.
+__attribute__((warn_unused_result)) int hub_open_rtnl(
+        const struct hub *hub, uint32_t shard, struct rtnl **ret_rtnl);
 // The kernel's numbers of the offloads that a pod's end must not have.
 const struct offloads *hub_offloads(const struct hub *hub);
 

@@ -136,7 +136,7 @@ raw_frames() { /usr/bin/python3 "$work/frames.py" "$net_dir" "$(netns_path a)" "
 raw_frames 1500
 
 ok "port 0 goes away" equal "$(say del 0)" ok
-ok "and its interface with it" not in_pod a ip link show eth0
+ok "and its interface with it" wait_until 5 not in_pod a ip link show eth0
 ok "port 1 too" equal "$(say del 1)" ok
 ok "again with the longest MTU" add 0 a fd00::1/64 $mtu_max
 ok "the other" add 1 b fd00::2/64 $mtu_max
@@ -182,7 +182,8 @@ ok "ping" wait_until 5 ping_ok a fd00::2
 pod c
 churn=$(say "churn 500 $(netns_path c) e")
 ok "500 ports in and out: $churn" contains "$churn" "added 500"
-ok "none is left in the pod" equal "$(in_pod c ip -o link show type veth | wc -l)" 0
+in_c() { equal "$(in_pod c ip -o link show type veth | wc -l)" "$1"; }
+ok "none is left in the pod" wait_until 10 in_c 0
 churn=$(say "churn 500 $(netns_path c) e")
 ok "again, the same ids: $churn" contains "$churn" "added 500"
 ok "the others did not suffer" ping_ok a fd00::2

@@ -187,6 +187,39 @@ static void test_vanished_and_unknown(void **state)
 	control_rig_close(&rig, false);
 }
 
+// Nodes that port.add made, one of them linked. Their ports went while no switch ran: they go too.
+static void test_transient(void **state)
+{
+	struct control_rig rig;
+	json_t *answer;
+
+	left.n = 0;
+	start(&rig);
+	call(&rig, "node.add", "{\"name\":\"far\",\"kind\":\"pod\",\"interfaces\":[\"x\"]}");
+	call(&rig, "port.add",
+	        "{\"interface\":\"held/i\",\"backend\":\"mem\",\"node_kind\":\"pod\"}");
+	call(&rig, "port.add",
+	        "{\"interface\":\"back/i\",\"backend\":\"mem\",\"node_kind\":\"pod\"}");
+	call(&rig, "port.add",
+	        "{\"interface\":\"lost/i\",\"backend\":\"mem\",\"node_kind\":\"pod\"}");
+	call(&rig, "link.set", "{\"from\":\"far/x\",\"to\":\"held/i\"}");
+	kill_switch(&rig);
+
+	leave(1, "back/i", "");
+	start(&rig);
+	answer = control_rig_call(&rig, "node.list", "");
+	assert_int_equal(json_integer_value(json_object_get(answer, "total")), 3);
+	json_decref(answer);
+	call(&rig, "port.del", "{\"interface\":\"back/i\"}");
+	answer = control_rig_call(&rig, "node.list", "");
+	assert_int_equal(json_integer_value(json_object_get(answer, "total")), 2);
+	json_decref(answer);
+	answer = control_rig_call(&rig, "node.show", "{\"name\":\"held\"}");
+	assert_true(json_is_true(json_object_get(json_object_get(answer, "node"), "transient")));
+	json_decref(answer);
+	control_rig_close(&rig, false);
+}
+
 static void write_file(const char *name, const char *text)
 {
 	char path[128];
@@ -246,6 +279,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_everything),
 	        cmocka_unit_test(test_vanished_and_unknown),
+	        cmocka_unit_test(test_transient),
 	        cmocka_unit_test(test_broken),
 	};
 

@@ -50,6 +50,7 @@ struct node_config {
 	enum node_kind kind;
 	const uint8_t *address; // NULL: none
 	uint32_t id; // DP_NONE: any
+	bool transient; // goes with its last port, as long as nobody asks for it otherwise
 };
 
 // Adds the node, or finds it: -EEXIST if it has another kind or address. `*ret_created` tells.
@@ -63,6 +64,8 @@ __attribute__((warn_unused_result)) int topology_iface_add(struct control *contr
 // With its interfaces. Without `force` -EBUSY while a port or link is plugged in.
 __attribute__((warn_unused_result)) int topology_node_del(
         struct control *control, struct node *node, bool force, struct fault *fault);
+// Removes the node if it is transient and has neither port nor link nor route left.
+void topology_node_expire(struct control *control, struct node *node);
 // An interface that has neither port nor link nor route.
 void topology_iface_del(struct control *control, struct iface *iface);
 // Why a node cannot go: text for people, NULL if it can.

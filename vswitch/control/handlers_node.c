@@ -26,6 +26,8 @@ static json_t *node_json(const struct control *c, const struct node *node)
 	put_str(object, "kind", node_kind_name(node->kind));
 	if (node->has_address)
 		put_str(object, "address", addr6_format(text, node->address));
+	if (node->transient)
+		put(object, "transient", json_true());
 	DL_FOREACH(node->ifaces, iface)
 	{
 		json_t *entry = json_object();

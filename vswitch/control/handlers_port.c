@@ -208,7 +208,7 @@ static int find_node_for(
         const struct request *request, const char *name, struct place *place, struct fault *fault)
 {
 	const char *kind = param_string(request->params, "node_kind", NULL);
-	struct node_config config = {.name = name, .id = DP_NONE};
+	struct node_config config = {.name = name, .id = DP_NONE, .transient = true};
 
 	place->node = model_node_find(&request->control->model, name);
 	place->node_created = false;
@@ -310,14 +310,33 @@ int handle_port_add(const struct request *request, json_t **ret_result, struct f
 	return 0;
 }
 
+// With the nodes that go with their last port.
+static void del_ports(
+        struct control *c, struct switch_port *const *ports, uint32_t *nodes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		nodes[i] = ports[i]->iface->node->id;
+	ports_del(c, ports, n, /* keep */ false);
+	for (size_t i = 0; i < n; i++) {
+		struct node *node = model_node(&c->model, nodes[i]);
+
+		if (node != NULL) // it may have had several of the ports
+			topology_node_expire(c, node);
+	}
+}
+
 static int del_by_owner(struct control *c, const char *owner, size_t *ret_n, struct fault *fault)
 {
 	struct switch_port **found = calloc((size_t)c->ports.ids.n_used + 1, sizeof(found[0]));
+	uint32_t *nodes = calloc((size_t)c->ports.ids.n_used + 1, sizeof(nodes[0]));
 	size_t n = 0;
 
-	if (found == NULL)
+	if (found == NULL || nodes == NULL) {
+		free(found);
+		free(nodes);
 		return fault_set(
 		        fault, -ENOMEM, NULL, "no memory to remove the ports of '%s'", owner);
+	}
 	for (uint32_t id = 0; id < c->ports.ids.end; id++) {
 		struct switch_port *p = c->ports.ports[id];
 
@@ -327,8 +346,9 @@ static int del_by_owner(struct control *c, const char *owner, size_t *ret_n, str
 		found[n++] = p;
 	}
 	if (n > 0)
-		ports_del(c, found, n, /* keep */ false);
+		del_ports(c, found, nodes, n);
 	free(found);
+	free(nodes);
 	*ret_n = n;
 	return 0;
 }
@@ -340,6 +360,7 @@ int handle_port_del(const struct request *request, json_t **ret_result, struct f
 	const char *owner = param_string(request->params, "owner", NULL);
 	struct switch_port *port = NULL;
 	struct iface *iface;
+	uint32_t node_id;
 	size_t n = 0;
 	int ret;
 
@@ -350,7 +371,7 @@ int handle_port_del(const struct request *request, json_t **ret_result, struct f
 			port = iface->port;
 		if (port != NULL) {
 			log_info("port '%s': removed", port->port.ref);
-			ports_del(c, &port, 1, /* keep */ false);
+			del_ports(c, &port, &node_id, 1);
 			n = 1;
 		}
 	} else {

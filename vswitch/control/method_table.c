@@ -132,8 +132,10 @@ static const struct param node_show_params[] = {
 
 static const struct result_field node_show_result[] = {
         {"node", "node",
-                "id, name, kind, address (if it has one), interfaces: list of {id, name, port: its "
-                "backend, to: the far end of its link}"},
+                "id, name, kind, address (if it has one), transient: true (if it goes with its "
+                "last "
+                "port), interfaces: list of {id, name, port: its backend, to: the far end of its "
+                "link}"},
         END,
 };
 
@@ -182,7 +184,9 @@ static const struct param port_add_params[] = {
         {.name = "node_kind",
                 .type = PARAM_CHOICE,
                 .choices = NODE_KINDS,
-                .summary = "make the node with this kind if it is not there"},
+                .summary = "make the node with this kind if it is not there. Such a node goes "
+                           "with its last port, unless a link or route holds it or node.add "
+                           "names it too"},
         {.name = "mtu",
                 .type = PARAM_INT,
                 .min = 1280,
@@ -733,8 +737,11 @@ const struct method methods[] = {
                 interface_list_result, handle_interface_list},
         {"port.add", ACCESS_WRITE, "Plug a port into an interface; the same again is no error",
                 port_add_params, port_add_result, handle_port_add},
-        {"port.del", ACCESS_WRITE, "Unplug a port, or all of an owner", port_del_params,
-                port_del_result, handle_port_del},
+        {"port.del", ACCESS_WRITE,
+                "Unplug a port, or all of an owner; no frame passes any more, and a pod's "
+                "interface "
+                "vanishes some tens of ms later",
+                port_del_params, port_del_result, handle_port_del},
         {"port.show", ACCESS_READ, "One port with its counters", port_show_params, port_show_result,
                 handle_port_show},
         {"port.list", ACCESS_READ, "All ports, in pages", port_list_params, port_list_result,

@@ -20,6 +20,7 @@ struct node {
 	uint32_t id;
 	char name[NODE_NAME_SIZE];
 	enum node_kind kind;
+	bool transient; // port.add made it: it goes with its last port
 	bool has_address;
 	uint8_t address[16]; // a router's own
 	uint32_t router_idx; // dense number of a router, DP_NONE for others

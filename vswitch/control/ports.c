@@ -115,7 +115,7 @@ void ports_close_drivers(struct control *c, bool keep)
 	t->n_drivers = 0;
 }
 
-// What destroyed ports left for later.
+// Starts removing what destroyed ports left for later.
 static void settle(struct control *c)
 {
 	for (size_t i = 0; i < c->ports.n_drivers; i++) {
@@ -224,19 +224,39 @@ err_routes:
 	return ret;
 }
 
+// The lowest free id, but for those that wait for the driver if there are others.
+static int get_id(struct control *c, size_t driver, uint32_t *ret_id)
+{
+	const struct port_ops *ops = c->ports.drivers[driver].ops;
+	struct port_driver *of = c->ports.drivers[driver].driver;
+	struct ids *ids = &c->ports.ids;
+	int ret = ids_get(ids, ret_id);
+
+	if (ret < 0 || ops->lingers == NULL || !ops->lingers(of, *ret_id))
+		return ret;
+	for (uint32_t id = *ret_id + 1; id < ids->max; id++) {
+		if (ids_used(ids, id) || ops->lingers(of, id))
+			continue;
+		ids_put(ids, *ret_id);
+		*ret_id = id;
+		return ids_take(ids, id);
+	}
+	return 0;
+}
+
 int ports_add(struct control *c, size_t driver, const struct port_config *config,
         struct iface *iface, struct switch_port **ret_port, struct fault *fault)
 {
 	const struct port_ops *ops = c->ports.drivers[driver].ops;
 	struct switch_port *p;
-	uint32_t id;
+	uint32_t id = 0;
 	int ret;
 
 	if (config->mtu + (uint32_t)(ETH_HLEN + VLAN_TAG_BYTES) > c->config.frame_bytes)
 		return fault_set(fault, -EINVAL, "mtu",
 		        "%u bytes need frames of %u, pool.frame_bytes is %u", config->mtu,
 		        config->mtu + ETH_HLEN + VLAN_TAG_BYTES, c->config.frame_bytes);
-	if (ids_get(&c->ports.ids, &id) < 0)
+	if (get_id(c, driver, &id) < 0)
 		return fault_set(fault, -ENOSPC, NULL,
 		        "all %u ports are in use: raise limits.max_ports", c->ports.ids.max);
 	p = port_new(c, driver, iface, id, fault);

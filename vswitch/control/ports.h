@@ -2,7 +2,7 @@
 // Ports: their life between the driver, the data path and the interface they are plugged into.
 //	add:  id and worker -> driver create -> data path's port table -> the interface names it
 //	del:  the interface names none -> grace period, one for the batch -> driver destroy -> id
-// free
+// free; another id is preferred while the driver still removes what the port had
 // Thread: control.
 #pragma once
 

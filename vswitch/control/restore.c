@@ -49,6 +49,7 @@ static void restore_node(struct control *c, const json_t *saved)
 	        .name = name,
 	        .kind = node_kind_parse(param_string(saved, "kind", "")),
 	        .id = saved_id(json_object_get(saved, "id")),
+	        .transient = param_bool(saved, "transient", false),
 	};
 	const json_t *ifaces = json_object_get(saved, "interfaces");
 	struct fault fault = {0};
@@ -104,7 +105,7 @@ static int iface_of(
 	node = model_node_find(&c->model, node_name);
 	if (node == NULL) {
 		struct node_config config = {
-		        .name = node_name, .kind = NODE_KIND_POD, .id = DP_NONE};
+		        .name = node_name, .kind = NODE_KIND_POD, .id = DP_NONE, .transient = true};
 
 		ret = topology_node_add(c, &config, &node, &created, fault);
 		if (ret < 0)
@@ -250,6 +251,17 @@ static json_t *load(const char *path)
 	return root;
 }
 
+// Whose ports did not come back.
+static void expire_nodes(struct control *c)
+{
+	for (uint32_t id = 0; id < c->model.node_ids.end; id++) {
+		struct node *node = c->model.nodes[id];
+
+		if (node != NULL)
+			topology_node_expire(c, node);
+	}
+}
+
 int state_restore(struct control *c, struct fault *fault)
 {
 	const char *path = state_json_path(c->state);
@@ -267,6 +279,7 @@ int state_restore(struct control *c, struct fault *fault)
 		restore_route(c, json_array_get(routes, i));
 	if (root != NULL)
 		restore_links(c, state_links_path(c->state));
+	expire_nodes(c);
 	json_decref(root);
 	return ret;
 }

@@ -160,6 +160,8 @@ static json_t *nodes_json(const struct model *model)
 			json_array_append_new(ifaces,
 			        json_pack("[I, s]", (json_int_t)iface->id, iface->key.name));
 		}
+		if (node->transient)
+			put(object, "transient", json_true());
 		put(object, "interfaces", ifaces);
 		json_array_append_new(list, object);
 	}

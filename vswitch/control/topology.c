@@ -78,6 +78,10 @@ int topology_node_add(struct control *c, const struct node_config *config, struc
 		ret = node_matches(node, config, fault);
 		if (ret < 0)
 			return ret;
+		if (node->transient && !config->transient) {
+			node->transient = false;
+			state_topology_changed(c->state);
+		}
 		*ret_node = node;
 		*ret_created = false;
 		return 0;
@@ -95,6 +99,7 @@ int topology_node_add(struct control *c, const struct node_config *config, struc
 	ret = model_node_add(&c->model, config->name, config->kind, config->id, &node, fault);
 	if (ret < 0)
 		return ret;
+	node->transient = config->transient;
 	if (config->address != NULL) {
 		node->has_address = true;
 		memcpy(node->address, config->address, 16);
@@ -262,4 +267,15 @@ int topology_node_del(struct control *c, struct node *node, bool force, struct f
 	paths_worker_poke(c->paths);
 	state_topology_changed(c->state);
 	return 0;
+}
+
+void topology_node_expire(struct control *c, struct node *node)
+{
+	struct fault fault = {0};
+
+	if (!node->transient || node->n_routes > 0 || topology_node_busy(c, node, NULL))
+		return;
+	log_debug("node '%s': goes with its last port", node->name);
+	if (topology_node_del(c, node, /* force */ false, &fault) < 0)
+		log_warning("a node outlives its last port: %s", fault.message);
 }
