@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 // What the driver asks of rtnetlink, in batches: requests are written one after the other into one
 // buffer, sent with one system call and acknowledged one by one.
-// Thread: one at a time for each socket. A socket stays in the namespace it was opened in, wherever the thread goes.
+// Thread: one at a time for each socket. A socket stays in the namespace it was opened in, wherever
+// the thread goes.
 #pragma once
 
 #include <linux/if_ether.h>
