@@ -10,9 +10,10 @@
 //	create -> (published to its worker) rx/tx -> (unpublished, grace period) -> destroy
 // The driver's own state (namespaces, maps, sockets) lives in a `struct port_driver`, opened once.
 //
-// Polling. A worker polls a queue while frames come. One with an fd that has been quiet for a while
-// is armed and watched by epoll instead (level-triggered readiness, asked for once); with fd -1 it
-// is polled always, and its worker never sleeps.
+// Polling. A worker polls a queue while frames come. One that has been quiet for a while goes cold:
+// with an fd it is armed and watched by epoll (level-triggered readiness, asked for once); without
+// one, but with `pending`, it is looked at now and then, some of all such queues at a time. With
+// neither it is polled always, and its worker never sleeps.
 //
 // Threads. The functions of `port_ops` are called by the control thread except those marked worker,
 // which only the port's or queue's owning worker calls, between two quiescent reports. Worker
@@ -38,6 +39,8 @@ struct port_driver;
 #define PORT_REF_SIZE 80 // "node/interface", IFACE_REF_SIZE of api/names.h
 #define PORT_ADDRS_MAX 8
 #define PORT_ROUTES_MAX 16
+#define PORT_SOCKET_SIZE 108 // sockaddr_un.sun_path, with its 0
+#define PORT_DETAILS_MAX 16
 
 struct port_addr {
 	uint8_t addr[16]; // IPv6, network order
@@ -64,6 +67,23 @@ struct port_config {
 	struct port_route routes[PORT_ROUTES_MAX];
 	// ethdev
 	char devargs[256]; // "net_tap0,iface=x", "0000:03:00.0"; a device already probed is used
+	// vhost_user
+	char socket[PORT_SOCKET_SIZE]; // path; "": made from `ref`, in the driver's directory
+	bool socket_server; // we listen, and the front end (QEMU) connects; else we connect
+	uint16_t queue_pairs; // at most so many; 0: 1
+};
+
+enum port_state {
+	PORT_UP, // frames can pass; drivers without get_state are always up
+	PORT_DOWN, // the peer is there but not ready: no driver in the guest, ring off
+	PORT_WAITING, // for a peer to connect
+	PORT_BROKEN, // the peer broke the rules and is cut off; `reason` says how
+};
+
+// A fact about a port for people: "ring" = "packed, 256".
+struct port_detail {
+	char name[24];
+	char value[232];
 };
 
 // Written by the driver, control reads. Monotonic while the port lives.
@@ -92,6 +112,7 @@ struct port {
 	const struct port_ops *ops;
 	struct port_driver *driver;
 	struct port_queue *queue; // where it transmits; NULL never
+	bool queue_by_driver; // the driver gives the queue to the worker and takes it back
 	uint32_t id; // <= PORT_ID_MAX
 	uint32_t iface_id; // the interface it is plugged into
 	uint16_t worker; // index of the owning worker
@@ -113,12 +134,35 @@ struct port_found {
 	char ifname[16];
 };
 
+// What the switch does for a driver. Thread: control.
+struct port_host {
+	void *arg;
+	// Has the queue polled by its worker. Returns 0 or -errno.
+	int (*add_queue)(void *arg, struct port_queue *queue);
+	// When it returns, the worker does not touch the queue and has finished every burst,
+	// received or transmitted, that began before: what control stored before the call it sees
+	// from now on.
+	void (*del_queue)(void *arg, struct port_queue *queue);
+	// The port's state (get_state) has changed: for the log and for who watches.
+	void (*state_changed)(void *arg, struct port *port);
+};
+
+// The switch's configuration of one driver; strings are borrowed until close.
+struct vhost_user_config {
+	const char *socket_dir; // where sockets without a path of their own lie; made if missing
+	const char *socket_owner, *socket_group; // names; "": as they are
+	uint32_t socket_mode; // 0660
+};
+
 struct port_driver_config {
 	const char *instance; // the switch's name: namespaces and pins are named after it
 	uint16_t n_workers;
 	struct rte_mempool *const *pools; // [n_workers] where rx_burst takes mbufs from
 	uint32_t max_ports;
 	uint32_t ring_size; // descriptors a ring, 0: default
+	uint32_t frame_bytes; // longest frame that a buffer of the pools holds
+	const struct port_host *host; // borrowed until close
+	const struct vhost_user_config *vhost_user;
 };
 
 struct port_ops {
@@ -157,6 +201,15 @@ struct port_ops {
 	int (*adopt)(struct port_driver *driver, const struct port_found *found, struct port *port,
 	        struct fault *fault);
 
+	// A driver with events of its own: a descriptor that is readable when handle_events has
+	// something to do (an epoll set); -1 or NULL: none.
+	int (*events_fd)(struct port_driver *driver);
+	void (*handle_events)(struct port_driver *driver);
+	// NULL: always PORT_UP. `reason` (at least 128 bytes) is "" unless there is one to give.
+	enum port_state (*get_state)(struct port *port, char *reason, size_t reason_size);
+	// NULL: nothing to tell. Returns how many details there are, <= n.
+	size_t (*describe)(struct port *port, struct port_detail *details, size_t n);
+
 	// Carrier towards the pod; NULL if the driver has none.
 	int (*set_carrier)(struct port *port, bool up, struct fault *fault);
 	void (*get_stats)(struct port *port, struct port_stats *ret_stats);
@@ -175,8 +228,13 @@ struct port_ops {
 	// sleep). disarm goes back to polling. NULL when fd is level-triggered and needs neither.
 	bool (*arm)(struct port_queue *queue);
 	void (*disarm)(struct port_queue *queue);
+	// worker: whether frames wait in a cold queue without fd, and a hint that this will be
+	// asked soon. NULL: cannot be told.
+	bool (*pending)(struct port_queue *queue);
+	void (*prefetch)(struct port_queue *queue);
 };
 
 extern const struct port_ops af_xdp_ops;
 extern const struct port_ops ethdev_ops;
+extern const struct port_ops vhost_user_ops;
 extern const struct port_ops mem_ops; // tests: frames in memory, see pmd/mem.h

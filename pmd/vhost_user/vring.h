@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+// A virtqueue, device side (virtio 1.2 sections 2.7 split and 2.8 packed; 5.1.6 network device):
+// frames are copied from a guest's transmit ring into mbufs, and from mbufs into a guest's receive
+// ring. split.c and packed.c hold one layout each: a descriptor can be followed from ring to mbuf
+// in one file.
+//
+// Everything that lies in guest memory is hostile and may change while it is read: each index,
+// address and length is loaded once, checked, and then used from the copy. What breaks the rules
+// sets `fault`; the ring then moves no frame any more and its port is taken down by control.
+// Packets that are merely useless (too long, no header, an offload that was not offered) are
+// dropped and counted.
+//
+// Threads. vring_start, vring_stop and vring_set_call: control, while no worker uses the ring. The
+// rest: the owning worker. Nothing here blocks, allocates (but mbufs) or logs; the eventfd write of
+// vring_call is the only system call.
+#pragma once
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guest_memory.h"
+
+#define VRING_SIZE_MAX 32768 // virtio 1.2 sections 2.7 and 2.8
+
+struct rte_mbuf;
+struct rte_mempool;
+
+// Why a ring was stopped: what the guest did.
+enum vring_fault {
+	VRING_FAULT_NONE,
+	VRING_FAULT_INDEX, // split: the available index ran more than a ring ahead
+	VRING_FAULT_HEAD, // split: a descriptor number beyond the ring
+	VRING_FAULT_ADDRESS, // a buffer outside the shared memory
+	VRING_FAULT_CHAIN, // a chain with a loop, or longer than the ring
+	VRING_FAULT_INDIRECT, // an indirect table that is nested, misaligned, empty or not
+	                      // negotiated
+	VRING_FAULT_DIRECTION, // a buffer to read where one to write belongs, or the reverse
+	VRING_FAULT_ID, // packed: a buffer id beyond the ring
+	VRING_N_FAULTS,
+};
+
+// What was negotiated and announced for one ring. Addresses are the front end's (user_addr).
+struct vring_config {
+	const struct guest_memory *memory; // borrowed until vring_stop
+	bool packed;
+	bool event_idx; // VIRTIO_F_EVENT_IDX
+	bool indirect; // VIRTIO_F_INDIRECT_DESC
+	bool mergeable; // VIRTIO_NET_F_MRG_RXBUF
+	bool version_1; // else a legacy header of 10 bytes unless mergeable
+	bool receive; // the guest's receive ring: vring_enqueue; else vring_dequeue
+	uint16_t size; // descriptors; power of two for split
+	uint16_t first_avail; // SET_VRING_BASE: next available descriptor; packed: bits 0-14
+	bool avail_wrap; // packed: wrap counter that goes with it
+	uint16_t first_used; // packed: next used descriptor, and its wrap counter
+	bool used_wrap;
+	uint64_t desc_addr, avail_addr, used_addr; // packed: ring, driver area, device area
+	int call_fd; // borrowed, an eventfd; -1: the guest polls
+	void *inflight; // this ring's part of the shared region (INFLIGHT_SHMFD), NULL: not
+	                // negotiated
+	uint16_t max_frame; // longest frame that is taken or given, bytes
+};
+
+// Written by the worker, read by control.
+struct vring_counters {
+	_Atomic uint64_t
+	        bad_pkts; // dropped: no frame in it, offload not offered, longer than a buffer
+	_Atomic uint64_t no_mbuf; // left in the ring for want of a buffer, bursts
+	_Atomic uint64_t full; // frames for which the receive ring had no room
+	_Atomic uint64_t calls; // eventfd writes
+};
+
+// Opaque but for what the inlines below touch. Heap or inside another object; 64-byte aligned.
+struct vring;
+
+// In the manner of sizeof: what vring_start needs.
+size_t vring_size(void);
+
+// Takes the ring at config->first_avail. -EINVAL (size), -EFAULT (a part of the ring outside the
+// shared memory or misaligned). The ring is stopped before.
+__attribute__((warn_unused_result)) int vring_start(
+        struct vring *vring, const struct vring_config *config);
+// Where to go on: what GET_VRING_BASE answers. Writes what the guest has not been told yet.
+struct vring_base {
+	uint16_t avail, used;
+	bool avail_wrap, used_wrap;
+};
+struct vring_base vring_stop(struct vring *vring);
+void vring_set_call(struct vring *vring, int call_fd);
+
+// Up to `n` frames that the guest sent, each in one mbuf from `pool`. Their buffers are given back
+// to the guest before it returns.
+uint16_t vring_dequeue(
+        struct vring *vring, struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t n);
+// Copies frames (single- or multi-segment) to the guest, in order, and returns how many found room:
+// the first ones. The mbufs stay the caller's.
+uint16_t vring_enqueue(struct vring *vring, struct rte_mbuf *const *pkts, uint16_t n);
+
+// Whether the guest has made something available that was not there when last looked. Cheap: one
+// load of guest memory. vring_prefetch brings it near.
+bool vring_pending(const struct vring *vring);
+void vring_prefetch(const struct vring *vring);
+
+// Tells the guest of used buffers if there are any that it wants to be told of (flags or event
+// index). At most one eventfd write.
+void vring_call(struct vring *vring);
+// Asks the guest to kick when it makes something available; true if something is there already.
+bool vring_arm(struct vring *vring);
+// Asks it not to.
+void vring_disarm(struct vring *vring);
+
+enum vring_fault vring_get_fault(const struct vring *vring);
+const struct vring_counters *vring_get_counters(const struct vring *vring);
+// "a buffer outside the shared memory"; never NULL.
+const char *vring_fault_text(enum vring_fault fault);
