@@ -207,6 +207,25 @@ int mem_enable_notify(struct port_driver *driver)
 	return 0;
 }
 
+static bool mem_pending(struct port_queue *queue)
+{
+	return !rte_ring_empty(queue_of(queue)->rx);
+}
+
+// What a worker asks of a queue.
+static const struct port_ops swept_ops = {
+        .name = "mem",
+        .rx_burst = mem_rx_burst,
+        .tx_flush = mem_tx_flush,
+        .pending = mem_pending,
+};
+
+void mem_enable_sweep(struct port_driver *driver)
+{
+	for (uint16_t i = 0; i < driver->n_workers; i++)
+		driver->queues[i].base.ops = &swept_ops;
+}
+
 uint16_t mem_inject(struct port *port, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct mem_queue *queue = queue_of(port->queue);

@@ -18,6 +18,9 @@
 // cold. Before the queues are handed to the data path. Returns 0 or -errno.
 __attribute__((warn_unused_result)) int mem_enable_notify(struct port_driver *driver);
 
+// Lets the queues go cold without a descriptor: they are swept. As above.
+void mem_enable_sweep(struct port_driver *driver);
+
 // Frames as if from the port's pod; sets m->port. Returns how many the ring took, the caller keeps
 // the rest.
 uint16_t mem_inject(struct port *port, struct rte_mbuf **pkts, uint16_t n);

@@ -104,6 +104,7 @@ struct port_queue {
 	bool tx_dirty; // worker: tx_flush is due. Set before tx_burst, cleared before tx_flush; a
 	               // driver that wants tx_flush again next loop sets it there
 	uint32_t hot_idx; // worker: its place in the worker's hot list, UINT32_MAX when cold
+	uint32_t swept_idx; // worker: its place among the swept ones, UINT32_MAX when not
 	uint64_t last_rx_tsc; // worker
 };
 

@@ -2,6 +2,7 @@
 // The configuration's settings: one table row a key.
 #include "config.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -65,10 +66,16 @@ static const struct key keys[] = {
         {"wheel.slot", KEY_DURATION, AT(slot_ns), .min = 100, .max = 100 * US, .fallback = 1 * US},
         {"idle.spin", KEY_DURATION, AT(idle_spin_ns), .max = 1000 * MS, .fallback = 50 * US},
         {"idle.wake_early", KEY_DURATION, AT(wake_early_ns), .max = 10 * MS, .fallback = 60 * US},
+        {"idle.sweep", KEY_DURATION, AT(sweep_ns), .min = 100 * US, .max = 1000 * MS,
+                .fallback = 5 * MS},
         {"icmp.rate_pps", KEY_COUNT, AT(icmp_rate_pps), .min = 1, .max = 1000000, .fallback = 100},
         {"socket.path", KEY_TEXT, TEXT(socket_path)},
         {"socket.mode", KEY_MODE, AT(socket_mode), .max = 0777, .fallback = 0660},
         {"socket.group", KEY_TEXT, TEXT(socket_group)},
+        {"vhost_user.socket_dir", KEY_TEXT, TEXT(vhost_user_dir)},
+        {"vhost_user.owner", KEY_TEXT, TEXT(vhost_user_owner)},
+        {"vhost_user.group", KEY_TEXT, TEXT(vhost_user_group)},
+        {"vhost_user.mode", KEY_MODE, AT(vhost_user_mode), .max = 0777, .fallback = 0660},
 };
 
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -321,6 +328,21 @@ static int read_eal_args(struct config_source *source, config_setting_t *setting
 	return 0;
 }
 
+static const char *const driver_names[] = {"af_xdp", "ethdev"};
+
+#define N_DRIVERS (sizeof(driver_names) / sizeof(driver_names[0]))
+
+static_assert(N_DRIVERS <= CONFIG_DRIVERS_MAX, "all drivers can be opened");
+
+static bool is_driver(const char *name)
+{
+	for (size_t i = 0; i < N_DRIVERS; i++) {
+		if (strcmp(driver_names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int read_drivers(struct config_source *source, config_setting_t *setting)
 {
 	struct config *config = source->config;
@@ -333,7 +355,7 @@ static int read_drivers(struct config_source *source, config_setting_t *setting)
 	for (int i = 0; i < n; i++) {
 		const char *text = config_setting_get_string_elem(setting, i);
 
-		if (text == NULL || (strcmp(text, "af_xdp") != 0 && strcmp(text, "ethdev") != 0))
+		if (text == NULL || !is_driver(text))
 			return config_refuse(source, config_setting_get_elem(setting, (unsigned)i),
 			        NULL, "expected \"af_xdp\" or \"ethdev\"");
 		for (int k = 0; k < i; k++) {
@@ -417,10 +439,13 @@ static int settle(struct config *c, const char *name, struct fault *fault)
 		        "%s: socket.path: %zu bytes, a unix socket's path has at most %zu", name,
 		        strlen(c->socket_path), sizeof((struct sockaddr_un){0}.sun_path) - 1);
 	if (c->n_drivers == 0) {
-		strcpy(c->drivers[0], "af_xdp");
-		strcpy(c->drivers[1], "ethdev");
-		c->n_drivers = 2;
+		for (size_t i = 0; i < N_DRIVERS; i++)
+			strcpy(c->drivers[i], driver_names[i]);
+		c->n_drivers = N_DRIVERS;
 	}
+	if (c->vhost_user_dir[0] == '\0')
+		n = snprintf(c->vhost_user_dir, sizeof(c->vhost_user_dir), "/run/orrery/%s-vhost",
+		        c->instance);
 	if (strcmp(c->state_dir, "default") == 0)
 		n = snprintf(c->state_dir, sizeof(c->state_dir), "/run/orrery/%s", c->instance);
 	if (c->slot_ns * 1024 > c->horizon_ns)

@@ -34,13 +34,16 @@ struct config {
 	uint64_t max_nodes, max_ifaces, max_ports, max_routes, max_clients;
 	uint64_t pool_frames, frame_bytes, assumed_frame_bytes;
 	uint64_t horizon_ns, slot_ns;
-	uint64_t idle_spin_ns, wake_early_ns;
+	uint64_t idle_spin_ns, wake_early_ns, sweep_ns;
 	uint64_t icmp_rate_pps;
 	uint64_t seed;
 	uint64_t socket_mode;
 	char socket_path[CONFIG_PATH_SIZE];
 	char socket_group[64];
 	char state_dir[CONFIG_PATH_SIZE]; // "": nothing is saved
+	char vhost_user_dir[CONFIG_PATH_SIZE];
+	char vhost_user_owner[64], vhost_user_group[64];
+	uint64_t vhost_user_mode;
 	char *eal_args[CONFIG_EAL_ARGS_MAX];
 	size_t n_eal_args;
 	char drivers[CONFIG_DRIVERS_MAX][16];

@@ -82,6 +82,9 @@ static const struct field port_fields[] = {
         {"addresses", "addresses", FIELD_TEXTS},
         {"routes", "routes", FIELD_GROUPS},
         {"devargs", "devargs", FIELD_TEXT},
+        {"socket", "socket", FIELD_TEXT},
+        {"socket_server", "socket_server", FIELD_BOOL},
+        {"queue_pairs", "queue_pairs", FIELD_INT},
         {.key = NULL},
 };
 

@@ -35,6 +35,7 @@ struct vswitch {
 	struct eal eal;
 	struct datapath *dp;
 	struct control *control;
+	struct vhost_user_config vhost_user;
 	const struct port_ops *drivers[CONFIG_DRIVERS_MAX + 1];
 };
 
@@ -82,6 +83,7 @@ static int datapath_begin(struct vswitch *sw, struct fault *fault)
 	        .frame_bytes = (uint32_t)c->frame_bytes,
 	        .idle_spin_ns = c->idle_spin_ns,
 	        .wake_early_ns = c->wake_early_ns,
+	        .sweep_ns = c->sweep_ns,
 	        .icmp_rate_pps = (uint32_t)c->icmp_rate_pps,
 	};
 
@@ -132,12 +134,19 @@ static int control_begin(struct vswitch *sw, struct fault *fault)
 	        .worker_cpus = sw->eal.cpus,
 	        .worker_lcores = sw->eal.lcores,
 	        .drivers = sw->drivers,
+	        .vhost_user = &sw->vhost_user,
 	        .shown = sw->shown,
 	        .calls = c->calls,
 	        .n_calls = c->n_calls,
 	};
 	size_t n = 0;
 
+	sw->vhost_user = (struct vhost_user_config){
+	        .socket_dir = c->vhost_user_dir,
+	        .socket_owner = c->vhost_user_owner,
+	        .socket_group = c->vhost_user_group,
+	        .socket_mode = (uint32_t)c->vhost_user_mode,
+	};
 	for (size_t i = 0; i < c->n_drivers; i++) {
 		const struct port_ops *ops = find_driver(c->drivers[i]);
 

@@ -12,6 +12,7 @@ vswitch/base: vswitch/base
 vswitch/api: vswitch/api vswitch/base
 pmd: pmd vswitch/base
 pmd/af_xdp: pmd/af_xdp pmd vswitch/base
+pmd/vhost_user: pmd/vhost_user pmd vswitch/base
 vswitch/datapath: vswitch/datapath pmd/port_ops.h vswitch/base
 vswitch/control: vswitch/control vswitch/datapath pmd vswitch/api vswitch/base
 vswitch: vswitch vswitch/control vswitch/datapath pmd vswitch/api vswitch/base

@@ -59,7 +59,9 @@ static unsigned wait_frames(struct rig *rig, uint32_t port, unsigned n)
 	return n_come;
 }
 
-static void open_threads(struct rig *rig, uint16_t n_workers, enum poll_mode poll)
+enum cold { COLD_NOTIFIED, COLD_SWEPT };
+
+static void open_threads(struct rig *rig, uint16_t n_workers, enum poll_mode poll, enum cold cold)
 {
 	struct datapath_config config = rig_config(n_workers);
 	static const unsigned lcores[] = {1, 2};
@@ -69,7 +71,10 @@ static void open_threads(struct rig *rig, uint16_t n_workers, enum poll_mode pol
 	rig_open(rig, n_workers, 2, &config);
 	for (uint16_t i = 0; i < n_workers; i++)
 		datapath_del_queue(rig->dp, mem_ops.worker_queue(rig->driver, i));
-	assert_int_equal(mem_enable_notify(rig->driver), 0);
+	if (cold == COLD_SWEPT)
+		mem_enable_sweep(rig->driver);
+	else
+		assert_int_equal(mem_enable_notify(rig->driver), 0);
 	assert_int_equal(datapath_start(rig->dp, NULL), 0);
 	for (uint16_t i = 0; i < n_workers; i++)
 		assert_int_equal(
@@ -87,7 +92,7 @@ static void test_sleep_and_wake(void **state)
 	struct rig rig;
 	struct worker_stats before, after;
 
-	open_threads(&rig, 1, POLL_ADAPTIVE);
+	open_threads(&rig, 1, POLL_ADAPTIVE, COLD_NOTIFIED);
 	rig_link(&rig, 0, 1)->delay_tsc = datapath_tsc_hz(rig.dp) / 50;
 	rig_publish(&rig);
 	wait_asleep(&rig, 0, 0);
@@ -111,7 +116,7 @@ static void test_control_meanwhile(void **state)
 	struct rig rig;
 	struct port_queue *queue;
 
-	open_threads(&rig, 1, POLL_ADAPTIVE);
+	open_threads(&rig, 1, POLL_ADAPTIVE, COLD_NOTIFIED);
 	queue = mem_ops.worker_queue(rig.driver, 0);
 	for (unsigned i = 0; i < 20; i++) {
 		wait_asleep(&rig, 0, 0);
@@ -135,7 +140,7 @@ static void test_kick(void **state)
 {
 	struct rig rig;
 
-	open_threads(&rig, 2, POLL_ADAPTIVE);
+	open_threads(&rig, 2, POLL_ADAPTIVE, COLD_NOTIFIED);
 	rig_link(&rig, 0, 1);
 	rig_publish(&rig);
 	wait_asleep(&rig, 0, 0);
@@ -151,7 +156,7 @@ static void test_busy(void **state)
 	struct rig rig;
 	uint64_t loops;
 
-	open_threads(&rig, 1, POLL_BUSY);
+	open_threads(&rig, 1, POLL_BUSY, COLD_NOTIFIED);
 	rig_link(&rig, 0, 1);
 	rig_send(&rig, 0, 5, 64, 0);
 	assert_int_equal(wait_frames(&rig, 1, 5), 5);
@@ -163,6 +168,34 @@ static void test_busy(void **state)
 	close_threads(&rig);
 }
 
+// A queue without a descriptor: found by looking, between sleeps.
+static void test_sweep(void **state)
+{
+	struct rig rig;
+	struct worker_stats before, after;
+
+	open_threads(&rig, 1, POLL_ADAPTIVE, COLD_SWEPT);
+	rig_link(&rig, 0, 1);
+	for (unsigned i = 0; i < 20; i++) {
+		before = stats_of(&rig, 0);
+		wait_asleep(&rig, 0, before.sleeps);
+		before = stats_of(&rig, 0);
+		assert_int_equal(before.hot_queues, 0);
+		assert_true(before.went_cold > i);
+		rig_send(&rig, 0, 5, 64, 0);
+		assert_int_equal(wait_frames(&rig, 1, 5), 5);
+		after = stats_of(&rig, 0);
+		assert_true(after.went_hot > before.went_hot);
+	}
+	// Taken away while it is cold, and given back.
+	wait_asleep(&rig, 0, stats_of(&rig, 0).sleeps);
+	datapath_del_queue(rig.dp, mem_ops.worker_queue(rig.driver, 0));
+	assert_int_equal(datapath_add_queue(rig.dp, mem_ops.worker_queue(rig.driver, 0)), 0);
+	rig_send(&rig, 0, 5, 64, 0);
+	assert_int_equal(wait_frames(&rig, 1, 5), 5);
+	close_threads(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +203,7 @@ int main(void)
 	        cmocka_unit_test(test_control_meanwhile),
 	        cmocka_unit_test(test_kick),
 	        cmocka_unit_test(test_busy),
+	        cmocka_unit_test(test_sweep),
 	};
 
 #ifdef THREAD_SANITIZER

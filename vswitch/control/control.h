@@ -15,6 +15,7 @@
 struct control;
 struct datapath;
 struct port_ops;
+struct vhost_user_config;
 
 // A method call that the configuration makes at start: a static node, link, route or port.
 struct control_call {
@@ -42,6 +43,7 @@ struct control_config {
 	const unsigned *worker_cpus; // [n_workers], for worker.list
 	const unsigned *worker_lcores;
 	const struct port_ops *const *drivers; // NULL terminated
+	const struct vhost_user_config *vhost_user; // NULL: defaults
 	json_t *shown; // what config.show says
 	const struct control_call *calls;
 	size_t n_calls;

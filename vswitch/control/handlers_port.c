@@ -58,11 +58,24 @@ static json_t *addrs_json(const struct switch_port *p)
 	return list;
 }
 
+static json_t *details_json(struct switch_port *p)
+{
+	struct port_detail details[PORT_DETAILS_MAX];
+	json_t *object = json_object();
+	size_t n = 0;
+
+	if (p->port.ops->describe != NULL)
+		n = p->port.ops->describe(&p->port, details, PORT_DETAILS_MAX);
+	for (size_t i = 0; i < n; i++)
+		put_str(object, details[i].name, details[i].value);
+	return object;
+}
+
 static json_t *port_json(const struct control *c, struct switch_port *p)
 {
 	json_t *object = json_object();
 	struct port_stats stats = driver_stats(p);
-	char mac[MAC_TEXT_SIZE];
+	char mac[MAC_TEXT_SIZE], reason[PORT_REASON_SIZE];
 
 	put_u64(object, "id", p->port.id);
 	put_str(object, "interface", p->port.ref);
@@ -73,6 +86,9 @@ static json_t *port_json(const struct control *c, struct switch_port *p)
 	put_str(object, "owner", p->port.owner);
 	put_u64(object, "worker", p->port.worker);
 	put(object, "addresses", addrs_json(p));
+	put_str(object, "state", ports_state(p, reason, sizeof(reason)));
+	put_str(object, "reason", reason);
+	put(object, "details", details_json(p));
 	put(object, "adopted", json_boolean(p->adopted));
 	put(object, "gone", json_boolean(stats.gone));
 	put_u64(object, "netns_inode", p->port.netns_inode);
@@ -138,6 +154,9 @@ static int read_config(const json_t *params, struct port_config *config, struct 
 	snprintf(config->ifname, sizeof(config->ifname), "%s", param_string(params, "ifname", ""));
 	snprintf(config->devargs, sizeof(config->devargs), "%s",
 	        param_string(params, "devargs", ""));
+	snprintf(config->socket, sizeof(config->socket), "%s", param_string(params, "socket", ""));
+	config->socket_server = param_bool(params, "socket_server", false);
+	config->queue_pairs = (uint16_t)param_int(params, "queue_pairs", 0);
 	if (mac != NULL) {
 		if (mac_parse(mac, config->mac) < 0)
 			return fault_set(fault, -EINVAL, "mac", "not a MAC address");

@@ -180,7 +180,8 @@ static const struct param port_add_params[] = {
                 REQUIRED,
                 .min = 1,
                 .max = 32,
-                .summary = "`af_xdp`: a pod's veth; `ethdev`: a DPDK device"},
+                .summary = "`af_xdp`: a pod's veth; `vhost_user`: a DPDK pod or a virtual machine; "
+                           "`ethdev`: a DPDK device"},
         {.name = "node_kind",
                 .type = PARAM_CHOICE,
                 .choices = NODE_KINDS,
@@ -229,6 +230,22 @@ static const struct param port_add_params[] = {
                 .min = 1,
                 .max = 255,
                 .summary = "ethdev: the device, `net_tap0,iface=x` or `0000:03:00.0`"},
+        {.name = "socket",
+                .type = PARAM_STRING,
+                .min = 1,
+                .max = PORT_SOCKET_SIZE - 1,
+                .fallback = "made from the interface's name, in vhost_user.socket_dir",
+                .summary = "vhost_user: path of the socket"},
+        {.name = "socket_server",
+                .type = PARAM_BOOL,
+                .fallback = "false: the switch connects",
+                .summary = "vhost_user: the switch listens, and the front end (QEMU) connects"},
+        {.name = "queue_pairs",
+                .type = PARAM_INT,
+                .min = 1,
+                .max = 8,
+                .fallback = "1",
+                .summary = "vhost_user: at most so many"},
         END,
 };
 
@@ -266,6 +283,11 @@ static const struct result_field port_show_result[] = {
                 "{rx_pkts, rx_bytes, tx_pkts, tx_bytes, "
                 "rx_dropped, "
                 "rx_errors, tx_full, tx_errors, tx_peer_dropped}"},
+        {"state", "string",
+                "in port: `up`, `down` (the peer is not ready), `waiting` (for a peer) or "
+                "`broken` (the peer broke the rules and is cut off)"},
+        {"reason", "string", "in port: why, if there is more to say"},
+        {"details", "object", "in port: what else the driver tells, by name"},
         END,
 };
 

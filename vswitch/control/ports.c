@@ -3,6 +3,7 @@
 #include "ports.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,78 @@ void ports_fini(struct port_table *t)
 	*t = (struct port_table){0};
 }
 
+static int host_add_queue(void *arg, struct port_queue *queue)
+{
+	struct control *c = arg;
+
+	return datapath_add_queue(c->dp, queue);
+}
+
+static void host_del_queue(void *arg, struct port_queue *queue)
+{
+	struct control *c = arg;
+
+	datapath_del_queue(c->dp, queue);
+}
+
+static const char *state_text(enum port_state state)
+{
+	switch (state) {
+	case PORT_UP:
+		return "up";
+	case PORT_DOWN:
+		return "down";
+	case PORT_WAITING:
+		return "waiting";
+	default:
+		return "broken";
+	}
+}
+
+const char *ports_state(const struct switch_port *p, char *reason, size_t reason_size)
+{
+	// the driver fills in what it knows of its own port, no more
+	struct port *port = (struct port *)(uintptr_t)&p->port;
+
+	reason[0] = '\0';
+	if (port->ops->get_state == NULL)
+		return state_text(PORT_UP);
+	return state_text(port->ops->get_state(port, reason, reason_size));
+}
+
+static void host_state_changed(void *arg, struct port *port)
+{
+	struct control *c = arg;
+	struct switch_port *p = ports_get(&c->ports, port->id);
+	char reason[PORT_REASON_SIZE];
+	const char *state;
+
+	if (p == NULL) // not plugged in yet
+		return;
+	state = ports_state(p, reason, sizeof(reason));
+	log_info("port '%s': %s%s%s", port->ref, state, reason[0] != '\0' ? ", " : "", reason);
+}
+
+static void on_driver_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct driver_slot *slot = arg;
+
+	slot->ops->handle_events(slot->driver);
+}
+
+// The driver's own events are served between others, by this thread.
+static int watch_driver(struct control *c, struct driver_slot *slot, struct fault *fault)
+{
+	int fd = slot->ops->events_fd != NULL ? slot->ops->events_fd(slot->driver) : -1;
+
+	if (fd < 0 || c->base == NULL)
+		return 0;
+	slot->event = event_new(c->base, fd, EV_READ | EV_PERSIST, on_driver_event, slot);
+	if (slot->event != NULL && event_add(slot->event, NULL) == 0)
+		return 0;
+	return fault_set(fault, -ENOMEM, NULL, "no memory to watch it");
+}
+
 static int open_driver(struct control *c, const struct port_ops *ops, struct fault *fault)
 {
 	struct port_table *t = &c->ports;
@@ -42,16 +115,30 @@ static int open_driver(struct control *c, const struct port_ops *ops, struct fau
 	        .n_workers = n_workers,
 	        .pools = t->pools,
 	        .max_ports = c->config.max_ports,
+	        .frame_bytes = c->config.frame_bytes,
+	        .host = &t->host,
+	        .vhost_user = c->config.vhost_user,
 	};
+	struct driver_slot *slot = &t->drivers[t->n_drivers];
 	int ret;
+
+	t->host = (struct port_host){
+	        .arg = c,
+	        .add_queue = host_add_queue,
+	        .del_queue = host_del_queue,
+	        .state_changed = host_state_changed,
+	};
 
 	for (uint16_t i = 0; i < n_workers; i++)
 		t->pools[i] = datapath_pool(c->dp, i);
 	ret = ops->open(&config, &driver, fault);
 	if (ret < 0)
 		return ret;
-	t->drivers[t->n_drivers].ops = ops;
-	t->drivers[t->n_drivers++].driver = driver;
+	*slot = (struct driver_slot){.ops = ops, .driver = driver};
+	t->n_drivers++;
+	ret = watch_driver(c, slot, fault);
+	if (ret < 0)
+		return ret;
 	for (uint16_t i = 0; ops->worker_queue != NULL && i < n_workers; i++) {
 		struct port_queue *queue = ops->worker_queue(driver, i);
 
@@ -110,6 +197,8 @@ void ports_close_drivers(struct control *c, bool keep)
 			if (queue != NULL)
 				datapath_del_queue(c->dp, queue);
 		}
+		if (t->drivers[i].event != NULL)
+			event_free(t->drivers[i].event);
 		ops->close(t->drivers[i].driver, keep);
 	}
 	t->n_drivers = 0;
@@ -197,8 +286,9 @@ static int plug(struct control *c, struct switch_port *p, struct fault *fault)
 		goto err_routes;
 	datapath_iface_stats(c->dp, p->iface->id, &p->base);
 	datapath_set_port(c->dp, &p->port);
-	if (p->port.ops->worker_queue == NULL ||
-	        p->port.ops->worker_queue(p->port.driver, p->port.worker) == NULL) {
+	if (!p->port.queue_by_driver &&
+	        (p->port.ops->worker_queue == NULL ||
+	                p->port.ops->worker_queue(p->port.driver, p->port.worker) == NULL)) {
 		ret = datapath_add_queue(c->dp, p->port.queue);
 		if (ret < 0) {
 			(void)fault_set(fault, ret, NULL,
@@ -244,6 +334,22 @@ static int get_id(struct control *c, size_t driver, uint32_t *ret_id)
 	return 0;
 }
 
+// What a driver is told that cannot be read from what the port left behind.
+static json_t *parameters_again(const struct port_config *config)
+{
+	json_t *params = json_object();
+
+	if (config->devargs[0] != '\0')
+		json_object_set_new(params, "devargs", json_string(config->devargs));
+	if (config->socket[0] != '\0')
+		json_object_set_new(params, "socket", json_string(config->socket));
+	if (config->socket_server)
+		json_object_set_new(params, "socket_server", json_true());
+	if (config->queue_pairs != 0)
+		json_object_set_new(params, "queue_pairs", json_integer(config->queue_pairs));
+	return params;
+}
+
 int ports_add(struct control *c, size_t driver, const struct port_config *config,
         struct iface *iface, struct switch_port **ret_port, struct fault *fault)
 {
@@ -268,8 +374,7 @@ int ports_add(struct control *c, size_t driver, const struct port_config *config
 	memcpy(p->port.ifname, config->ifname, sizeof(p->port.ifname));
 	p->n_addrs = config->n_addrs;
 	memcpy(p->addrs, config->addrs, sizeof(p->addrs));
-	if (config->devargs[0] != '\0')
-		p->devargs = strdup(config->devargs);
+	p->again = parameters_again(config);
 	ret = ops->create(p->port.driver, config, &p->port, fault);
 	if (ret < 0)
 		goto err_free;
@@ -285,7 +390,7 @@ err_destroy:
 	ops->destroy(&p->port, /* keep */ false);
 	settle(c);
 err_free:
-	free(p->devargs);
+	json_decref(p->again);
 	free(p);
 	ids_put(&c->ports.ids, id);
 	return ret;
@@ -357,7 +462,7 @@ void ports_del(struct control *c, struct switch_port *const *ports, size_t n, bo
 		uint32_t id = p->port.id;
 
 		p->port.ops->destroy(&p->port, keep);
-		free(p->devargs);
+		json_decref(p->again);
 		free(p);
 		ids_put(&c->ports.ids, id);
 	}

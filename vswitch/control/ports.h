@@ -6,6 +6,7 @@
 // Thread: control.
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@
 #include "port_ops.h"
 
 struct control;
+struct event;
 struct rte_mempool;
 
 struct switch_port {
@@ -27,7 +29,13 @@ struct switch_port {
 	size_t n_addrs;
 	struct port_addr addrs[PORT_ADDRS_MAX];
 	struct iface_stats base; // the interface's counters when the port was plugged in
-	char *devargs; // NULL: none
+	json_t *again; // parameters of port.add for a driver that finds nothing again; NULL: none
+};
+
+struct driver_slot {
+	const struct port_ops *ops;
+	struct port_driver *driver;
+	struct event *event; // NULL: it has no events of its own
 };
 
 struct port_table {
@@ -35,10 +43,8 @@ struct port_table {
 	struct ids ids;
 	struct rte_mempool *pools[DP_WORKERS_MAX]; // drivers keep the array
 	size_t n_drivers;
-	struct {
-		const struct port_ops *ops;
-		struct port_driver *driver;
-	} drivers[4];
+	struct driver_slot drivers[4];
+	struct port_host host; // what drivers call
 };
 
 __attribute__((warn_unused_result)) int ports_init(struct port_table *table, uint32_t max_ports);
@@ -68,6 +74,10 @@ static inline struct switch_port *ports_get(const struct port_table *table, uint
 {
 	return id < table->ids.end ? table->ports[id] : NULL;
 }
+
+// "up", "down", "waiting" or "broken"; `reason` is "" unless there is one to give.
+#define PORT_REASON_SIZE 160
+const char *ports_state(const struct switch_port *port, char *reason, size_t reason_size);
 
 // Frames through the port since it was plugged in.
 void ports_traffic(const struct control *control, const struct switch_port *port,

@@ -146,7 +146,7 @@ static const json_t *index_ports(const json_t *root, const char *backend, json_t
 	return by_ref;
 }
 
-// A device's port does not outlive the process: it is made again.
+// A port of which the process leaves nothing is made again.
 static void make_again(struct control *c, const json_t *saved)
 {
 	json_t *params = json_pack("{s:s, s:s, s:s, s:i, s:s}", "interface",
@@ -157,8 +157,7 @@ static void make_again(struct control *c, const json_t *saved)
 	struct fault fault = {0};
 	json_t *result = NULL;
 
-	if (json_object_get(saved, "devargs") != NULL)
-		json_object_set(params, "devargs", json_object_get(saved, "devargs"));
+	json_object_update(params, json_object_get(saved, "again"));
 	if (json_array_size(json_object_get(saved, "addresses")) > 0)
 		json_object_set(params, "addresses", json_object_get(saved, "addresses"));
 	if (method_call(method_find("port.add"), &request, &result, &fault) < 0)
@@ -188,7 +187,7 @@ static int restore_driver(struct control *c, size_t driver, const json_t *root, 
 	}
 	if (ret == 0) {
 		json_object_foreach (by_ref, ref, saved) {
-			if (json_object_get(saved, "devargs") != NULL)
+			if (ops->scan == NULL)
 				make_again(c, saved);
 			else
 				log_notice("port '%s': dropped, its interface is gone", ref);

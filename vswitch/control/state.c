@@ -182,8 +182,8 @@ static json_t *ports_json(const struct port_table *table)
 		object = json_pack("{s:s, s:s, s:s, s:i, s:s}", "interface", p->port.ref, "backend",
 		        p->port.ops->name, "owner", p->port.owner, "mtu", (int)p->port.mtu, "mac",
 		        mac_format(mac, p->port.mac));
-		if (p->devargs != NULL)
-			put_str(object, "devargs", p->devargs);
+		if (p->port.ops->scan == NULL)
+			put(object, "again", json_incref(p->again));
 		addrs = json_array();
 		for (size_t i = 0; i < p->n_addrs; i++) {
 			struct fib6_prefix prefix = {.len = p->addrs[i].prefix_len};

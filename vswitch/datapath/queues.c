@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-// A poll costs by traffic, not by ports: a queue with a file descriptor that has been quiet for
-// idle_spin goes cold, which arms its notification; a worker with nothing hot and nothing due
-// sleeps. In epoll every queue is one-shot: it stays silent while it is polled.
+// A poll costs by traffic, not by ports: a queue that has been quiet for idle_spin goes cold. One
+// with a file descriptor has its notification armed; in epoll every queue is one-shot: it stays
+// silent while it is polled. One without is swept: all such queues are looked at once in sweep_ns,
+// a slice at a time, so that a frame waits that long at most. A worker with nothing hot and nothing
+// due sleeps, but not over a sweep.
 #include <assert.h>
 #include <rte_cycles.h>
 #include <sys/epoll.h>
@@ -12,6 +14,17 @@
 #define EVENTS_MAX 64
 // Less than this to the next departure is not worth a system call.
 #define SLEEP_MIN_NS 5000
+#define SWEEP_BATCH 16 // queues fetched ahead
+#define BUSY_HOT_MAX 64 // a worker that polls always lets no queue go cold while there are so few
+
+static void unsweep(struct worker *w, struct port_queue *queue)
+{
+	struct port_queue *last = w->swept[--w->n_swept];
+
+	w->swept[queue->swept_idx] = last;
+	last->swept_idx = queue->swept_idx;
+	queue->swept_idx = UINT32_MAX;
+}
 
 static void set_hot(struct worker *w, struct port_queue *queue)
 {
@@ -38,6 +51,7 @@ static void note_hot(struct worker *w)
 void queues_add(struct worker *w, struct port_queue *queue)
 {
 	queue->tx_dirty = false;
+	queue->swept_idx = UINT32_MAX;
 	w->n_queues++;
 	set_hot(w, queue);
 	note_hot(w);
@@ -50,6 +64,8 @@ void queues_del(struct worker *w, struct port_queue *queue)
 	w->n_queues--;
 	if (queue->hot_idx != UINT32_MAX)
 		set_cold(w, queue);
+	else if (queue->swept_idx != UINT32_MAX)
+		unsweep(w, queue);
 	for (unsigned i = 0; i < w->n_dirty; i++) {
 		if (w->dirty[i] != queue)
 			w->dirty[n_dirty++] = w->dirty[i];
@@ -65,13 +81,10 @@ static void disarm(struct port_queue *queue)
 		queue->ops->disarm(queue);
 }
 
-bool queues_try_cold(struct worker *w, struct port_queue *queue)
+static bool watch(struct worker *w, struct port_queue *queue)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = queue};
 
-	if (!w->adaptive || queue->fd < 0 || w->now_tsc - queue->last_rx_tsc < w->idle_spin_tsc)
-		return false;
-	queue->last_rx_tsc = w->now_tsc; // when it can't go cold now, try again a spin later
 	if (queue->ops->arm != NULL && queue->ops->arm(queue)) {
 		disarm(queue);
 		return false;
@@ -81,7 +94,38 @@ bool queues_try_cold(struct worker *w, struct port_queue *queue)
 		disarm(queue);
 		return false;
 	}
-	set_cold(w, queue);
+	return true;
+}
+
+// Whether polling the queue can be stopped; a worker that polls always spares itself the system
+// calls of epoll.
+static bool may_go_cold(const struct worker *w, const struct port_queue *queue)
+{
+	if (w->now_tsc - queue->last_rx_tsc < w->idle_spin_tsc)
+		return false;
+	if (!w->adaptive)
+		return queue->ops->pending != NULL && w->n_hot > BUSY_HOT_MAX;
+	return queue->fd >= 0 || queue->ops->pending != NULL;
+}
+
+bool queues_try_cold(struct worker *w, struct port_queue *queue)
+{
+	if (!may_go_cold(w, queue))
+		return false;
+	queue->last_rx_tsc = w->now_tsc; // when it can't go cold now, try again a spin later
+	if (queue->fd >= 0 && w->adaptive) {
+		if (!watch(w, queue))
+			return false;
+		set_cold(w, queue);
+	} else {
+		if (queue->ops->pending(queue))
+			return false;
+		set_cold(w, queue);
+		if (w->n_swept == 0)
+			w->swept_tsc = w->now_tsc;
+		queue->swept_idx = w->n_swept;
+		w->swept[w->n_swept++] = queue;
+	}
 	counter_add(&w->counters.went_cold, 1);
 	note_hot(w);
 	return true;
@@ -106,6 +150,49 @@ static void handle_events(struct worker *w, const struct epoll_event *events, in
 		note_hot(w);
 }
 
+// Looks at the `n` swept queues that are next in turn.
+static void sweep(struct worker *w, uint32_t n)
+{
+	struct port_queue *batch[SWEEP_BATCH];
+
+	while (n > 0 && w->n_swept > 0) {
+		uint32_t n_batch = 0;
+
+		for (; n > 0 && n_batch < SWEEP_BATCH && n_batch < w->n_swept; n--) {
+			if (w->next_swept >= w->n_swept)
+				w->next_swept = 0;
+			batch[n_batch] = w->swept[w->next_swept++];
+			if (batch[n_batch]->ops->prefetch != NULL)
+				batch[n_batch]->ops->prefetch(batch[n_batch]);
+			n_batch++;
+		}
+		for (uint32_t i = 0; i < n_batch; i++) {
+			// The second time when fewer than a batch are left: it may be hot by now.
+			if (batch[i]->swept_idx == UINT32_MAX || !batch[i]->ops->pending(batch[i]))
+				continue;
+			unsweep(w, batch[i]);
+			set_hot(w, batch[i]);
+			counter_add(&w->counters.went_hot, 1);
+		}
+	}
+	note_hot(w);
+}
+
+// As many as are due since the last time.
+static void sweep_due(struct worker *w)
+{
+	uint64_t since_tsc = w->now_tsc - w->swept_tsc;
+	uint32_t n =
+	        since_tsc >= w->sweep_tsc
+	                ? w->n_swept
+	                : (uint32_t)((double)w->n_swept * (double)since_tsc / (double)w->sweep_tsc);
+
+	if (n == 0)
+		return; // the rest of the time counts for the next one
+	w->swept_tsc = w->now_tsc;
+	sweep(w, n);
+}
+
 void queues_check_cold(struct worker *w)
 {
 	struct epoll_event events[EVENTS_MAX];
@@ -113,7 +200,10 @@ void queues_check_cold(struct worker *w)
 	if (w->n_hot == w->n_queues || w->now_tsc < w->cold_check_at_tsc)
 		return;
 	w->cold_check_at_tsc = w->now_tsc + w->cold_check_tsc;
-	handle_events(w, events, epoll_wait(w->epoll_fd, events, EVENTS_MAX, 0 /* ms */));
+	if (w->n_swept > 0)
+		sweep_due(w);
+	if (w->n_hot + w->n_swept < w->n_queues)
+		handle_events(w, events, epoll_wait(w->epoll_fd, events, EVENTS_MAX, 0 /* ms */));
 }
 
 // How long to sleep; false when something is due too soon.
@@ -151,18 +241,23 @@ static void wait_for_event(struct worker *w, const struct timespec *timeout, uin
 	if (next_tsc != WHEEL_NEVER && w->now_tsc > next_tsc)
 		counter_add(&w->counters.late_wakeups, 1);
 	handle_events(w, events, n);
+	if (w->n_swept > 0)
+		sweep_due(w);
 }
 
 void queues_sleep(struct worker *w)
 {
 	struct timespec time, *timeout = NULL;
-	uint64_t next_tsc;
+	uint64_t next_tsc, wake_tsc;
 
 	if (w->n_hot != 0 || w->n_dirty != 0 || w->now_tsc - w->last_rx_tsc < w->idle_spin_tsc)
 		return;
 	next_tsc = wheel_next(&w->wheel);
-	if (next_tsc != WHEEL_NEVER) {
-		if (!sleep_time(w, next_tsc, &time))
+	wake_tsc = next_tsc;
+	if (w->n_swept > 0)
+		wake_tsc = RTE_MIN(wake_tsc, w->swept_tsc + w->sweep_tsc + w->wake_early_tsc);
+	if (wake_tsc != WHEEL_NEVER) {
+		if (!sleep_time(w, wake_tsc, &time))
 			return;
 		timeout = &time;
 	}

@@ -19,6 +19,7 @@
 #define LOOP_EXPIRE_BURSTS 8
 
 #define COLD_CHECK_NS 20000
+#define SWEEP_NS 5000000
 #define QUEUES_SPARE 256 // queues that belong to no single port
 
 static void *map_queue_list(uint32_t n)
@@ -39,17 +40,19 @@ int worker_init(struct worker *w, const struct datapath_config *config, struct f
 	w->idle_spin_tsc = ns_to_tsc(w, config->idle_spin_ns);
 	w->wake_early_tsc = ns_to_tsc(w, config->wake_early_ns);
 	w->cold_check_tsc = ns_to_tsc(w, COLD_CHECK_NS);
+	w->sweep_tsc = ns_to_tsc(w, config->sweep_ns != 0 ? config->sweep_ns : SWEEP_NS);
 	w->max_ifaces = config->max_ifaces;
 	w->max_nodes = config->max_nodes;
 	w->max_ports = config->max_ports;
 	w->max_queues = config->max_ports + QUEUES_SPARE;
 	w->wheel.current_due = WHEEL_NEVER;
 	w->hot = map_queue_list(w->max_queues);
+	w->swept = map_queue_list(w->max_queues);
 	w->dirty = map_queue_list(w->max_queues);
 	w->ifaces = region_map(config->max_ifaces * sizeof(*w->ifaces));
 	w->icmp = icmp_state_create(config->max_nodes, config->icmp_rate_pps, w->tsc_hz);
-	if (w->hot == NULL || w->dirty == NULL || w->ifaces == NULL || w->icmp == NULL ||
-	        link_table_init(&w->links, config->max_ifaces, w->tsc_hz) < 0)
+	if (w->hot == NULL || w->swept == NULL || w->dirty == NULL || w->ifaces == NULL ||
+	        w->icmp == NULL || link_table_init(&w->links, config->max_ifaces, w->tsc_hz) < 0)
 		return fault_set(fault, -ENOMEM, "max_ifaces",
 		        "worker %u: no memory for the tables of %u interfaces", w->idx,
 		        config->max_ifaces);
@@ -98,6 +101,7 @@ void worker_fini(struct worker *w)
 	icmp_state_destroy(w->icmp);
 	region_unmap(w->ifaces, w->max_ifaces * sizeof(*w->ifaces));
 	region_unmap(w->hot, w->max_queues * sizeof(struct port_queue *));
+	region_unmap(w->swept, w->max_queues * sizeof(struct port_queue *));
 	region_unmap(w->dirty, w->max_queues * sizeof(struct port_queue *));
 	doorbell_fini(&w->doorbell);
 	if (w->epoll_fd >= 0)

@@ -58,10 +58,11 @@ struct worker {
 	uint64_t idle_spin_tsc;
 	uint64_t wake_early_tsc;
 	uint64_t cold_check_tsc; // how often a worker that polls looks at its cold queues
+	uint64_t sweep_tsc; // in this time it looks at all cold queues without descriptor
 	uint32_t max_ifaces;
 	uint32_t max_nodes;
 	uint32_t max_ports;
-	uint32_t max_queues; // room in `hot` and `dirty`
+	uint32_t max_queues; // room in `hot`, `swept` and `dirty`
 	uint32_t pool_reserve; // frame buffers kept back from the links, for receiving
 	int epoll_fd;
 
@@ -72,11 +73,15 @@ struct worker {
 	bool pool_low; // no frame buffers to spare: links take no more
 	uint32_t n_hot;
 	uint32_t n_queues;
+	uint32_t n_swept; // cold ones without descriptor
+	uint32_t next_swept; // where the next sweep goes on
 	uint32_t next_hot; // where the next loop goes on in the hot list
 	uint32_t n_dirty;
 	uint64_t last_rx_tsc; // the last frame from a queue or a ring
 	uint64_t cold_check_at_tsc;
+	uint64_t swept_tsc; // the last sweep, of some
 	struct port_queue **hot; // [n_hot]
+	struct port_queue **swept; // [n_swept]
 	struct port_queue **dirty; // [n_dirty] tx_flush is due
 	struct relay *relays; // [n_workers] by destination
 
@@ -118,7 +123,8 @@ unsigned worker_loop(struct worker *w);
 // which a control thread may call too while the worker has no thread.
 void queues_add(struct worker *w, struct port_queue *queue);
 void queues_del(struct worker *w, struct port_queue *queue);
-// True when the queue went from the hot list to epoll; the list's last queue has its place then.
+// True when the queue left the hot list, for epoll or to be swept; the list's last queue has its
+// place then.
 bool queues_try_cold(struct worker *w, struct port_queue *queue);
 // Looks for cold queues that have frames, now and then.
 void queues_check_cold(struct worker *w);
