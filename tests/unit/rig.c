@@ -157,6 +157,13 @@ void rig_publish(struct rig *rig)
 {
 	struct view *view = &rig->views[rig->n_views++ % 2];
 
+	for (uint32_t i = 0; i < RIG_IFACES; i++) {
+		struct link_params *link = &rig->links[i];
+
+		link->flags &= (uint16_t)~LINK_TO_ROUTER;
+		if (link->to != DP_NONE && rig->ifaces[link->to].kind == NODE_KIND_ROUTER)
+			link->flags |= LINK_TO_ROUTER;
+	}
 	*view = (struct view){
 	        .epoch = rig->n_views,
 	        .links = rig->links,

@@ -24,6 +24,7 @@ struct entry {
 	uint32_t link;
 	uint32_t seq; // of insertion
 	bool held;
+	bool ordered;
 };
 
 struct model {
@@ -76,12 +77,13 @@ static void insert(struct model *model, uint64_t now, uint64_t ahead, uint32_t s
 
 		if (entry->held)
 			continue;
-		*entry = (struct entry){entry->m, arrival, (uint32_t)link, seq, true};
+		*entry =
+		        (struct entry){entry->m, arrival, (uint32_t)link, seq, true, link % 2 != 0};
 		frame_of(entry->m)->time_tsc = arrival;
-		frame_of(entry->m)->link_id = i;
+		frame_of(entry->m)->link_id = (uint32_t)link;
 		model->last_arrival[link] = arrival;
 		model->n_held++;
-		wheel_insert(&model->wheel, entry->m);
+		wheel_insert(&model->wheel, entry->m, entry->ordered);
 		return;
 	}
 }
@@ -97,9 +99,19 @@ static uint64_t earliest(const struct model *model)
 	return least;
 }
 
-// Takes out what is due: all of it, nothing else, slots in order and links in order.
+// Of two frames that are ordered.
+static bool comes_first(const struct entry *a, const struct entry *b)
+{
+	if (a->arrival != b->arrival)
+		return a->arrival < b->arrival;
+	return a->link != b->link ? a->link < b->link : a->seq < b->seq;
+}
+
+// Takes out what is due: all of it, nothing else, slots in order, links in order, and what is
+// ordered.
 static void expire(struct model *model, uint64_t now, unsigned burst)
 {
+	const struct entry *before = NULL; // that is ordered
 	uint64_t slot_before = 0;
 	unsigned n;
 
@@ -109,16 +121,19 @@ static void expire(struct model *model, uint64_t now, unsigned burst)
 		n = wheel_expire(&model->wheel, now, pkts, burst);
 		assert_true(n <= burst);
 		for (unsigned i = 0; i < n; i++) {
-			struct entry *entry = &model->entries[frame_of(pkts[i])->link_id];
-			uint64_t slot = entry->arrival >> model->wheel.slot_shift;
+			struct entry *entry = &model->entries[pkts[i] - model->mbufs];
 
 			assert_ptr_equal(entry->m, pkts[i]);
 			assert_true(entry->held);
 			assert_true(entry->arrival <= now);
-			assert_true(slot >= slot_before);
+			assert_true(entry->arrival >> model->wheel.slot_shift >= slot_before);
+			if (entry->ordered) {
+				assert_true(before == NULL || comes_first(before, entry));
+				before = entry;
+			}
 			assert_true(entry->seq > model->last_seq[entry->link]);
 			model->last_seq[entry->link] = entry->seq;
-			slot_before = slot;
+			slot_before = entry->arrival >> model->wheel.slot_shift;
 			entry->held = false;
 			model->n_held--;
 		}
@@ -214,7 +229,7 @@ static void test_endless_slot(void **state)
 
 		frame_of(m)->time_tsc = t + 3;
 		assert_false(wheel_is_full(&model->wheel));
-		wheel_insert(&model->wheel, m);
+		wheel_insert(&model->wheel, m, false);
 		if (t < 3) {
 			assert_int_equal(wheel_expire(&model->wheel, t, pkts, 4), 0);
 			continue;

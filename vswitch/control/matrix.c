@@ -402,6 +402,7 @@ static void apply_one(struct matrix *m, const struct staged *s, uint64_t now_tsc
 	struct link *link = &m->links[s->link_id];
 	uint32_t old_to = link->record.set != 0 ? link->record.to : ORRERY_IFACE_NONE;
 	struct link_params *params = publisher_link(m->publisher, s->link_id);
+	const struct dp_iface *far = NULL;
 
 	if (old_to != s->record.to) {
 		if (old_to != ORRERY_IFACE_NONE)
@@ -417,11 +418,11 @@ static void apply_one(struct matrix *m, const struct staged *s, uint64_t now_tsc
 		link->down_tsc = now_tsc;
 	link->record = s->record;
 	link->frames = s->frames;
-	link_convert(link, s->link_id,
-	        s->record.to != ORRERY_IFACE_NONE
-	                ? publisher_iface(m->publisher, s->record.to)->worker
-	                : 0,
-	        &m->config, params);
+	if (s->record.to != ORRERY_IFACE_NONE)
+		far = publisher_iface(m->publisher, s->record.to);
+	link_convert(link, s->link_id, far != NULL ? far->worker : 0, &m->config, params);
+	if (far != NULL && far->kind == NODE_KIND_ROUTER)
+		params->flags |= LINK_TO_ROUTER;
 }
 
 void matrix_apply(struct matrix *m, uint64_t now_tsc)

@@ -118,10 +118,14 @@ int topology_node_add(struct control *c, const struct node_config *config, struc
 	return 0;
 }
 
-// Frames that arrive at an interface without a port are its worker's too: spread them evenly.
-static uint16_t worker_of(const struct control *c, uint32_t iface_id)
+// A router is in one worker's hands with all its interfaces and ports: so the order in which frames
+// take its links does not depend on how many workers there are. A pod's interfaces have nothing to
+// do with each other.
+static uint16_t worker_of(const struct control *c, const struct node *node, uint32_t iface_id)
 {
-	return (uint16_t)(iface_id % datapath_n_workers(c->dp));
+	uint32_t id = node->kind == NODE_KIND_ROUTER ? node->id : iface_id;
+
+	return (uint16_t)(id % datapath_n_workers(c->dp));
 }
 
 int topology_iface_add(struct control *c, struct node *node, const char *name, uint32_t id,
@@ -135,8 +139,8 @@ int topology_iface_add(struct control *c, struct node *node, const char *name, u
 		ret = model_iface_add(&c->model, node, name, id, &iface, fault);
 		if (ret < 0)
 			return ret;
-		publisher_iface_init(
-		        c->publisher, iface->id, node->id, node->kind, worker_of(c, iface->id));
+		publisher_iface_init(c->publisher, iface->id, node->id, node->kind,
+		        worker_of(c, node, iface->id));
 		datapath_link_stats(c->dp, iface->id, &iface->base);
 		state_topology_changed(c->state);
 	}

@@ -304,7 +304,7 @@ static __rte_always_inline unsigned carry(
 	f->time_tsc = arrival;
 	f->iface_id = params->to;
 	count_taken(state, m->pkt_len);
-	wheel_insert(&w->wheel, m);
+	wheel_insert(&w->wheel, m, (params->flags & LINK_ORDERED) != 0);
 	return LINK_TAKEN;
 }
 
@@ -319,7 +319,7 @@ static unsigned carry_at_once(struct worker *w, const struct link *link, struct 
 	f->departure_tsc = f->time_tsc;
 	f->iface_id = link->params->to;
 	count_taken(link->state, m->pkt_len);
-	wheel_insert(&w->wheel, m);
+	wheel_insert(&w->wheel, m, (link->params->flags & LINK_ORDERED) != 0);
 	return LINK_TAKEN;
 }
 

@@ -35,7 +35,7 @@ struct dp_node {
 
 struct dp_iface {
 	uint32_t node_id;
-	uint16_t worker; // owner of what arrives here: its port's worker, else by hash of the node
+	uint16_t worker; // owner of what arrives here, and of its port; one for all of a router's
 	uint8_t kind; // enum node_kind of its node, copied here to save a load a frame
 	uint8_t reserved;
 	_Atomic uint32_t port_id; // DP_NONE: no port here
@@ -64,6 +64,8 @@ enum link_flag {
 	LINK_REORDER = 1 << 1,
 	LINK_IMPAIRED = 1 << 2, // the second line matters: jitter, loss, duplicates, reordering
 	LINK_GE = 1 << 3,
+	LINK_TO_ROUTER = 1 << 4, // the kind of `to`'s node
+	LINK_ORDERED = LINK_TO_ROUTER | LINK_REORDER, // see wheel.h
 };
 
 // One link's parameters as the data path wants them: TSC cycles and fixed point. 128 bytes, the

@@ -10,13 +10,17 @@
 // their cycle.
 //
 // Order. No frame comes out before its arrival time. Of two frames whose arrival times lie in
-// different slots the earlier comes out first. Frames of one slot come out in the order of
-// insertion as far as they are due: so frames of one link, whose arrival times do not decrease,
-// never overtake each other.
+// different slots the earlier comes out first. Frames of one link whose arrival times do not
+// decrease never overtake each other. Frames that are inserted as `ordered` (those to a router, and
+// those of a link that may reorder) come out in the order of arrival, link id and insertion,
+// whenever the wheel is asked: what a router forwards next does not depend on how its links' frames
+// came here, so a run is the same with any number of workers. What is inserted after its arrival
+// time comes out before all that is due later, unless the worker is slots behind.
 //
-// Cost of `current`: it is looked through again when its earliest frame falls due, so at most once
-// a loop and only until its slot is over; a worker that has much to do makes long loops and few
-// looks.
+// Cost of the order: a slot is sorted when it begins, but not if it is over by then and has no
+// ordered frame. Where in the slot a frame arrives stands in the top bits of the word that holds
+// its address, so that frames need not be touched for it: only two that are ordered and arrive at
+// the same cycle.
 //
 // Memory: 8 bytes a slot, and a chunk of 64 bytes for each frame at worst (one frame a slot), a
 // seventh of that when slots are well filled. Address space is reserved, pages are populated on
@@ -37,11 +41,19 @@
 #define WHEEL_NEVER UINT64_MAX
 #define WHEEL_CHUNK_FRAMES 7
 
+// A frame in the wheel is a word: its address, whether it is ordered, and its arrival's place in
+// the slot, as far as there are bits.
+#define WHEEL_ADDRESS_BITS 48
+#define WHEEL_ORDERED (1ull << WHEEL_ADDRESS_BITS)
+#define WHEEL_PLACE_SHIFT (WHEEL_ADDRESS_BITS + 1)
+#define WHEEL_PLACE_BITS (64 - WHEEL_PLACE_SHIFT)
+
 struct wheel_chunk {
-	alignas(64) struct rte_mbuf *pkts[WHEEL_CHUNK_FRAMES];
+	alignas(64) uint64_t words[WHEEL_CHUNK_FRAMES];
 	struct wheel_chunk *next; // older frames of the slot, or the next free chunk
 };
 
+static_assert(sizeof(void *) == 8, "user addresses of x86-64 and arm64 have 48 bits at most");
 static_assert(
         sizeof(struct wheel_chunk) == 64, "a chunk is a line, and leaves six bits of its address");
 
@@ -51,9 +63,12 @@ struct wheel {
 	uintptr_t *slots; // newest chunk's address + number of its frames; 0: empty
 	struct wheel_chunk *free_chunks;
 	uint64_t n_frames;
-	unsigned slot_shift; // log2 of a slot's cycles
-	unsigned n_levels;
-	struct rte_mbuf **current; // [2 * max_frames] in order of insertion
+	uint64_t slot_mask; // a slot's cycles - 1
+	uint8_t slot_shift; // log2 of a slot's cycles
+	uint8_t place_shift; // bits of an arrival's place in its slot that its word has no room for
+	uint8_t n_levels;
+	bool sorted; // `current` is
+	uint64_t *current; // [2 * max_frames] words
 	uint32_t current_begin;
 	uint32_t current_end;
 	uint64_t current_due; // nothing in `current` is due before; WHEEL_NEVER if it is empty
@@ -97,33 +112,34 @@ static inline bool wheel_is_full(const struct wheel *wheel)
 	return wheel->n_frames == wheel->max_frames;
 }
 
-// Makes room behind `current`.
-void wheel_compact(struct wheel *wheel);
+// The slot that has begun, or one before.
+void wheel_insert_current(struct wheel *wheel, uint64_t word);
 // A slot that is empty, or whose newest chunk is full.
-void wheel_insert_chunk(struct wheel *wheel, uint64_t idx, struct rte_mbuf *m);
+void wheel_insert_chunk(struct wheel *wheel, uint64_t idx, uint64_t word);
 
-// Takes `m` until frame_of(m)->time_tsc; a time that has passed means "at once". The caller has
-// asked wheel_reaches() and wheel_is_full().
-static inline void wheel_insert(struct wheel *wheel, struct rte_mbuf *m)
+// Takes `m` until frame_of(m)->time_tsc; a time that has passed means "at once". `ordered`: see
+// above. The caller has asked wheel_reaches() and wheel_is_full().
+static inline void wheel_insert(struct wheel *wheel, struct rte_mbuf *m, bool ordered)
 {
 	uint64_t time_tsc = frame_of(m)->time_tsc, slot = time_tsc >> wheel->slot_shift;
+	uint64_t place = (time_tsc & wheel->slot_mask) >> wheel->place_shift;
+	uint64_t word =
+	        (uintptr_t)m | (uint64_t)ordered << WHEEL_ADDRESS_BITS | place << WHEEL_PLACE_SHIFT;
 
 	wheel->n_frames++;
 	if (likely((int64_t)(slot - wheel->slot) > 0)) {
-		uintptr_t *word = &wheel->slots[slot & wheel->mask];
-		unsigned n = *word % sizeof(struct wheel_chunk);
+		uintptr_t *chain = &wheel->slots[slot & wheel->mask];
+		unsigned n = *chain % sizeof(struct wheel_chunk);
 
 		if (n % WHEEL_CHUNK_FRAMES == 0) {
-			wheel_insert_chunk(wheel, slot & wheel->mask, m);
+			wheel_insert_chunk(wheel, slot & wheel->mask, word);
 		} else {
-			((struct wheel_chunk *)(*word - n))->pkts[n] = m;
-			++*word;
+			((struct wheel_chunk *)(*chain - n))->words[n] = word;
+			++*chain;
 		}
 		return;
 	}
-	if (unlikely(wheel->current_end == 2 * wheel->max_frames))
-		wheel_compact(wheel);
-	wheel->current[wheel->current_end++] = m;
+	wheel_insert_current(wheel, word);
 	if (time_tsc < wheel->current_due)
 		wheel->current_due = time_tsc;
 }
