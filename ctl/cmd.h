@@ -52,5 +52,6 @@ CMD(stats);
 CMD(stats_drops);
 CMD(stats_workers);
 CMD(top);
+CMD(verify);
 CMD(version);
 CMD(worker_list);

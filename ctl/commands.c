@@ -202,6 +202,20 @@ const struct command commands[] = {
 		.options = LIST(OPTION("clean", VALUE_TRUE, NULL, "clean",
 			"delete the nodes that 'play' made, with their ports and links"))},
 
+	{.words = "verify", .summary = "Measure whether the switch does what an ephemeris file asks.", .run = cmd_verify,
+		.detail = "While FILE plays. Compares all links in the switch with the file, sends stamped frames between ports "
+			"of its own through a sample of links or from one router to another, and compares delay, loss and rate with "
+			"the file's at the moment of each frame; then what every link has lost meanwhile. Exit status 1 if anything "
+			"is outside. Needs root; see docs/verify.md.",
+		.example = "  orrery verify iridium.eph\n  orrery verify iridium.eph bonn newyork --count 2000 --max-error 200us",
+		.args = LIST(ARG("FILE", VALUE_FILE, NULL, 0, "ephemeris, see docs/ephemeris.md"),
+			ARG("FROM", VALUE_NODE, NULL, OPTIONAL, "router where a path begins; default a sample of links"),
+			ARG("TO", VALUE_NODE, NULL, OPTIONAL, "router where it ends")),
+		.options = LIST(OPTION("links", VALUE_TEXT, "N", NULL, "size of the sample, to 64; default 8"),
+			OPTION("count", VALUE_TEXT, "N", NULL, "frames through each; default 200"),
+			OPTION("max-error", VALUE_TEXT, "D", NULL, "largest error of the median delay; default 500us"),
+			OPTION("confidence", VALUE_TEXT, "P", NULL, "of the intervals of losses, together; default 0.999"))},
+
 	{.words = "stats", .summary = "Show counters: what came, what went, what was dropped and why.",
 		.run = cmd_stats, .options = LIST(
 			{.name = "watch", .letter = 'w', .summary = "again and again, with what changed a second"},

@@ -19,10 +19,11 @@ vswitch: vswitch vswitch/control vswitch/datapath pmd vswitch/api vswitch/base
 ctl: ctl ctl/scenario ctl/ephemeris ctl/doctor vswitch/api vswitch/base
 ctl/scenario: ctl/scenario ctl vswitch/api vswitch/base
 ctl/ephemeris: ctl/ephemeris ctl/scenario ctl vswitch/api vswitch/base
+ctl/verify: ctl/verify ctl vswitch/api vswitch/base
 ctl/doctor: ctl/doctor ctl vswitch/api vswitch/base
 cni-shim: cni-shim vswitch/api vswitch/base
 '
-no_dpdk='vswitch/base vswitch/api ctl ctl/scenario ctl/ephemeris ctl/doctor cni-shim'
+no_dpdk='vswitch/base vswitch/api ctl ctl/scenario ctl/ephemeris ctl/verify ctl/doctor cni-shim'
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
