@@ -122,6 +122,32 @@ static void test_conversion(void **state)
 }
 
 // The longest and the fastest values stay in their types.
+// All that arrives at a router is one worker's, and told from what arrives at a pod.
+static void test_router_worker(void **state)
+{
+	static const struct control_rig_options four = {.n_workers = 4};
+	struct control_rig own;
+	json_t *answer;
+
+	control_rig_open(&own, &four);
+	json_decref(control_rig_call(&own, "node.add",
+	        "{\"name\":\"r\",\"kind\":\"router\",\"interfaces\":[\"a\",\"b\",\"c\"]}"));
+	json_decref(control_rig_call(&own, "node.add",
+	        "{\"name\":\"p\",\"kind\":\"pod\",\"interfaces\":[\"a\",\"b\"]}"));
+	for (uint32_t i = 1; i < 3; i++)
+		assert_int_equal(publisher_iface(own.control->publisher, i)->worker,
+		        publisher_iface(own.control->publisher, 0)->worker);
+	assert_int_not_equal(publisher_iface(own.control->publisher, 3)->worker,
+	        publisher_iface(own.control->publisher, 4)->worker);
+	answer = control_rig_call(
+	        &own, "link.set", "{\"from\":\"r/b\",\"to\":\"p/b\",\"reverse\":true}");
+	json_decref(answer);
+	assert_int_equal(publisher_link(own.control->publisher, 1)->to, 4);
+	assert_false(publisher_link(own.control->publisher, 1)->flags & LINK_TO_ROUTER);
+	assert_true(publisher_link(own.control->publisher, 4)->flags & LINK_TO_ROUTER);
+	control_rig_close(&own, false);
+}
+
 static void test_extremes(void **state)
 {
 	struct matrix_config config = {.tsc_hz = 5000000000ull};
@@ -453,6 +479,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_conversion),
+	        cmocka_unit_test(test_router_worker),
 	        cmocka_unit_test(test_extremes),
 	        cmocka_unit_test(test_seed_by_link),
 	        IN_RIG(test_partial),
