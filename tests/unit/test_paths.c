@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-// Least-delay paths: against Floyd and Warshall on random graphs, ties, sinks, no loops.
+// Least-delay paths: against Floyd and Warshall on random graphs, ties, sinks, several ways,
+// no loops.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -46,18 +47,23 @@ static struct graph random_graph(
 	return graph;
 }
 
-static struct dp_nexthops *compute(struct graph *graph)
+static struct dp_nexthops *compute_with(struct paths_memory *memory, struct graph *graph)
 {
 	struct dp_nexthops *nexthops;
 
 	graph->paths.links = graph->links;
 	graph->paths.dests = graph->dests;
-	nexthops = paths_compute(&graph->paths, 7, &go);
+	nexthops = paths_compute(memory, &graph->paths, 7, &go);
 	assert_non_null(nexthops);
 	assert_int_equal(nexthops->epoch, 7);
 	assert_int_equal(nexthops->n_routers, graph->paths.n_routers);
 	assert_int_equal(nexthops->n_dests, graph->paths.n_dests);
 	return nexthops;
+}
+
+static struct dp_nexthops *compute(struct graph *graph)
+{
+	return compute_with(NULL, graph);
 }
 
 static const struct paths_link *link_of(const struct graph *graph, uint32_t iface_id)
@@ -135,6 +141,159 @@ static void test_random_graphs(void **state)
 	}
 }
 
+// Delays drift, links come and go, destinations move: what begins at the last result ends at the
+// same as what begins at nothing.
+static void test_memory(void **state)
+{
+	struct rng rng;
+
+	rng_seed(&rng, 3, 0);
+	for (unsigned world = 0; world < 40; world++) {
+		struct paths_memory *memory = paths_memory_create();
+		struct graph graph = random_graph(
+		        &rng, 10 + world / 2, world % 3, 40 + world * 4, world % 2 ? 4 : 1000000);
+
+		assert_non_null(memory);
+		graph.paths.several = world % 4 == 0;
+		for (unsigned round = 0; round < 40; round++) {
+			struct dp_nexthops *again = compute_with(memory, &graph);
+			struct dp_nexthops *anew = compute(&graph);
+
+			assert_memory_equal(again->iface, anew->iface,
+			        (size_t)anew->n_routers * anew->n_dests * sizeof(uint32_t));
+			free(again);
+			free(anew);
+			for (unsigned k = rng_next(&rng) % 12; k > 0; k--) {
+				struct paths_link *link =
+				        &graph.links[rng_next(&rng) % graph.paths.n_links];
+
+				link->delay_ns =
+				        (uint32_t)(rng_next(&rng) % (world % 2 ? 4 : 1000000));
+				if (rng_next(&rng) % 4 == 0)
+					link->to_router =
+					        (uint32_t)(rng_next(&rng) % graph.paths.n_vertices);
+				if (rng_next(&rng) % 8 == 0)
+					link->from_router =
+					        (uint32_t)(rng_next(&rng) % graph.paths.n_vertices);
+			}
+			if (rng_next(&rng) % 8 == 0)
+				graph.dests[rng_next(&rng) % graph.paths.n_dests] =
+				        (uint32_t)(rng_next(&rng) % graph.paths.n_vertices);
+		}
+		paths_memory_destroy(memory);
+	}
+}
+
+// Least delay, then fewest links, as the search means "nearer".
+struct distance {
+	uint64_t delay;
+	unsigned links;
+};
+
+static bool is_nearer(struct distance a, struct distance b)
+{
+	return a.delay != b.delay ? a.delay < b.delay : a.links < b.links;
+}
+
+static void bellman_ford(const struct graph *graph, uint32_t to, struct distance dist[V_MAX])
+{
+	for (unsigned v = 0; v < graph->paths.n_vertices; v++)
+		dist[v] = (struct distance){v == to ? 0 : FAR, 0};
+	for (unsigned round = 0; round < graph->paths.n_vertices; round++) {
+		for (unsigned i = 0; i < graph->paths.n_links; i++) {
+			const struct paths_link *link = &graph->links[i];
+			struct distance via = dist[link->to_router];
+
+			if (link->from_router >= graph->paths.n_routers || via.delay >= FAR)
+				continue;
+			via.delay += link->delay_ns;
+			via.links++;
+			if (is_nearer(via, dist[link->from_router]))
+				dist[link->from_router] = via;
+		}
+	}
+}
+
+// Every way that a cell names, and no other, is nearer and within the tolerance.
+static void check_ways(const struct graph *graph, const struct dp_nexthops *nexthops, uint32_t from,
+        uint32_t to, const struct distance dist[V_MAX])
+{
+	uint32_t cell = dp_nexthops_cell(nexthops, to, from);
+	unsigned n_want = 0, n_found = 0;
+
+	for (unsigned i = 0; i < graph->paths.n_links; i++) {
+		const struct paths_link *link = &graph->links[i];
+		struct distance far = dist[link->to_router];
+		bool want = link->from_router == from && link->to_router != from &&
+		            far.delay < FAR && is_nearer(far, dist[from]) &&
+		            far.delay + link->delay_ns <=
+		                    dist[from].delay + graph->paths.equal_within_ns;
+		bool found = false;
+
+		if (link->from_router != from || link->to_router == from)
+			continue;
+		n_want += want;
+		for (uint32_t hash = 0; dp_nexthops_is_several(cell) && hash < 64; hash++)
+			found |=
+			        dp_nexthops_way(nexthops, from, cell, hash << 26) == link->iface_id;
+		if (!dp_nexthops_is_several(cell))
+			found = cell == link->iface_id;
+		n_found += found;
+		if (found)
+			assert_true(want);
+	}
+	if (from == to || n_want == 0)
+		assert_int_equal(cell, DP_NONE);
+	else
+		assert_int_equal(n_found, n_want);
+}
+
+// Whatever way each router takes, at random: it arrives, and never twice at one router.
+static void walk_at_random(struct rng *rng, const struct graph *graph,
+        const struct dp_nexthops *nexthops, uint32_t from, uint32_t to)
+{
+	bool seen[V_MAX] = {false};
+
+	for (uint32_t at = from; at != to;) {
+		uint32_t cell = dp_nexthops_cell(nexthops, to, at);
+
+		assert_false(seen[at]);
+		seen[at] = true;
+		if (cell == DP_NONE && at == from)
+			return;
+		if (dp_nexthops_is_several(cell))
+			cell = dp_nexthops_way(nexthops, at, cell, (uint32_t)rng_next(rng));
+		assert_int_not_equal(cell, DP_NONE);
+		at = link_of(graph, cell)->to_router;
+		assert_true(at < graph->paths.n_routers || at == to);
+	}
+}
+
+static void test_several_ways(void **state)
+{
+	struct distance dist[V_MAX];
+	struct rng rng;
+
+	rng_seed(&rng, 4, 0);
+	for (unsigned round = 0; round < 200; round++) {
+		struct graph graph = random_graph(&rng, 5 + round % 25, round % 4 * 3,
+		        10 + round % 190, round % 2 ? 3 : 1000);
+		struct dp_nexthops *nexthops;
+
+		graph.paths.several = true;
+		graph.paths.equal_within_ns = round % 3 * (round % 2 ? 1 : 200);
+		nexthops = compute(&graph);
+		for (uint32_t to = 0; to < graph.paths.n_vertices; to++) {
+			bellman_ford(&graph, to, dist);
+			for (uint32_t from = 0; from < graph.paths.n_routers; from++) {
+				check_ways(&graph, nexthops, from, to, dist);
+				walk_at_random(&rng, &graph, nexthops, from, to);
+			}
+		}
+		free(nexthops);
+	}
+}
+
 // The order of the links in the snapshot says nothing about the paths.
 static void test_order_does_not_matter(void **state)
 {
@@ -207,17 +366,19 @@ static void test_empty_and_cancel(void **state)
 	static const _Atomic bool stop = true;
 	struct paths_graph none = {.n_routers = 0};
 	struct paths_graph some = {.n_routers = 1, .n_dests = 1, .dests = (uint32_t[]){0}};
-	struct dp_nexthops *nexthops = paths_compute(&none, 1, &go);
+	struct dp_nexthops *nexthops = paths_compute(NULL, &none, 1, &go);
 
 	assert_non_null(nexthops);
 	free(nexthops);
-	assert_null(paths_compute(&some, 1, &stop));
+	assert_null(paths_compute(NULL, &some, 1, &stop));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_random_graphs),
+	        cmocka_unit_test(test_memory),
+	        cmocka_unit_test(test_several_ways),
 	        cmocka_unit_test(test_order_does_not_matter),
 	        cmocka_unit_test(test_ties),
 	        cmocka_unit_test(test_sinks_and_strays),

@@ -221,6 +221,60 @@ static void test_no_route(void **state)
 	assert_int_equal(rig_drops(&world->rig, DROP_NO_NEXT_HOP), 4);
 }
 
+// Two links to R1: frames of a flow keep to one, flows take both. A table that sends a frame round
+// in a ring, as two tables may that follow one another, loses it to the hop limit.
+static void test_several_ways(void **state)
+{
+	struct world *world = *state;
+	struct rig *rig = &world->rig;
+	struct {
+		struct dp_nexthops table;
+		uint32_t cells[8];
+	} t = {.table = {.n_routers = 2,
+	               .n_dests = 4,
+	               .first_way = (uint32_t[]){0, 2},
+	               .ways = (uint32_t[]){10, 13}}};
+	struct packet packet = from_a;
+	struct bytes payload = udp(20), ring;
+	unsigned n_second = 0;
+
+	memcpy(t.table.iface, world->nexthops->iface, sizeof(t.cells));
+	t.table.iface[2] = DP_WAYS | 3; // both
+	rig->ifaces[13] = rig->ifaces[10];
+	rig_link(rig, 13, 11);
+	rig->links[13].flags = 0; // down: what takes it is lost, and counted
+	rig->nexthops = &t.table;
+	rig_publish(rig);
+	for (unsigned flow = 0; flow < 64; flow++) {
+		uint64_t lost = rig_drops(rig, DROP_LINK_DOWN);
+		struct bytes bytes;
+		unsigned n = 0;
+
+		payload.data[1] = (uint8_t)flow; // source port
+		bytes = frame(&packet, &payload);
+		for (unsigned i = 0; i < 3; i++) {
+			world_send(world, 0, &bytes);
+			n += world_receive(world, 1).len != 0;
+		}
+		assert_true(n == 0 || n == 3);
+		assert_int_equal(rig_drops(rig, DROP_LINK_DOWN) - lost, 3 - n);
+		n_second += n == 0;
+	}
+	assert_in_range(n_second, 16, 48);
+
+	t.table.iface[5] = 11; // R1 sends back what is for P
+	rig_publish(rig);
+	payload.data[1] = 0;
+	packet.hop_limit = 64;
+	packet.dst = "fd03::1";
+	ring = frame(&packet, &payload);
+	world_send(world, 0, &ring);
+	assert_int_equal(rig_drops(rig, DROP_HOP_LIMIT), 1);
+	while (world_receive(world, 0).len != 0)
+		; // the error
+	world_expect_nothing(world);
+}
+
 static void test_hop_limit(void **state)
 {
 	struct world *world = *state;
@@ -325,6 +379,7 @@ int main(void)
 	        ROW(test_refuses_frames),
 	        ROW(test_refuses_addresses),
 	        ROW(test_no_route),
+	        ROW(test_several_ways),
 	        ROW(test_hop_limit),
 	        ROW(test_too_big),
 	        ROW(test_link_local_source),

@@ -163,16 +163,21 @@ int handle_route_get(const struct request *request, json_t **ret_result, struct 
 	return 0;
 }
 
-// The interface by which `at` sends to `dst_node`, NULL: no path.
+// The interface by which `at` sends to `dst`, the first of several; NULL: no path.
 static const struct iface *next_hop(
-        const struct control *c, const struct node *at, const struct node *dst)
+        const struct control *c, const struct node *at, const struct node *dst, unsigned *ret_ways)
 {
 	const struct dp_nexthops *t = publisher_nexthops(c->publisher);
 	uint32_t id;
 
 	if (t == NULL || at->router_idx >= t->n_routers || dst->dest_idx >= t->n_dests)
 		return NULL;
-	id = t->iface[(size_t)dst->dest_idx * t->n_routers + at->router_idx];
+	id = dp_nexthops_cell(t, dst->dest_idx, at->router_idx);
+	*ret_ways = 1;
+	if (dp_nexthops_is_several(id)) {
+		*ret_ways = (unsigned)__builtin_popcount(id & ~DP_WAYS);
+		id = dp_nexthops_way(t, at->router_idx, id, 0 /* hash */);
+	}
 	return id != DP_NONE ? model_iface(&c->model, id) : NULL;
 }
 
@@ -183,7 +188,8 @@ static int walk(const struct control *c, const struct node *at, const struct nod
 
 	// a path visits a node once; next hops and links may be of different epochs for a moment
 	for (uint32_t n = 0; at != dst; n++) {
-		const struct iface *out = next_hop(c, at, dst);
+		unsigned n_ways = 0;
+		const struct iface *out = next_hop(c, at, dst, &n_ways);
 		const struct link *link = out != NULL ? matrix_link(c->matrix, out->id) : NULL;
 		uint64_t delay;
 		json_t *hop;
@@ -198,6 +204,8 @@ static int walk(const struct control *c, const struct node *at, const struct nod
 		put_str(hop, "node", at->name);
 		put_str(hop, "interface", out->key.name);
 		put_u64(hop, "delay_ns", delay);
+		if (n_ways > 1)
+			put_u64(hop, "ways", n_ways);
 		json_array_append_new(hops, hop);
 		total += delay;
 		at = c->model.ifaces[link->record.to]->node;

@@ -685,7 +685,8 @@ static const struct param route_path_params[] = {
 
 static const struct result_field route_path_result[] = {
         {"hops", "list of object",
-                "node, interface it leaves by, delay_ns of that link; last: the owner"},
+                "node, interface it leaves by, delay_ns of that link, ways if there are several; "
+                "last: the owner"},
         {"delay_ns", "integer", "of the whole path, now"},
         END,
 };

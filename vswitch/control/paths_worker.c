@@ -46,6 +46,7 @@ struct paths_worker {
 	bool busy; // a job is with the thread
 	struct retired *retired;
 
+	struct paths_memory *memory; // the computation's
 	bool has_thread;
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -83,7 +84,7 @@ static void *thread_main(void *arg)
 		}
 		w->todo = NULL;
 		pthread_mutex_unlock(&w->lock);
-		job->result = paths_compute(&job->graph, job->epoch, &w->cancel);
+		job->result = paths_compute(w->memory, &job->graph, job->epoch, &w->cancel);
 		pthread_mutex_lock(&w->lock);
 		w->done = job;
 		(void)eventfd_write(w->done_fd, 1);
@@ -273,6 +274,7 @@ int paths_worker_create(struct event_base *base, struct model *model, struct mat
 	w->matrix = matrix;
 	w->publisher = publisher;
 	w->done_fd = -1;
+	w->memory = paths_memory_create(); // NULL: each time from nothing
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->wake, NULL);
 	if (base != NULL) {
@@ -312,6 +314,7 @@ void paths_worker_destroy(struct paths_worker *w)
 		w->retired = r->next;
 		free(r);
 	}
+	paths_memory_destroy(w->memory);
 	pthread_cond_destroy(&w->wake);
 	pthread_mutex_destroy(&w->lock);
 	free(w);
@@ -366,7 +369,7 @@ void paths_worker_settle(struct paths_worker *w)
 
 			if (job == NULL)
 				return;
-			job->result = paths_compute(&job->graph, job->epoch, &w->cancel);
+			job->result = paths_compute(w->memory, &job->graph, job->epoch, &w->cancel);
 			publish_result(w, job);
 		}
 		if (w->published_generation == was)

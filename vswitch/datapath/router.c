@@ -4,6 +4,7 @@
 #include "router.h"
 
 #include <assert.h>
+#include <netinet/in.h>
 
 #include "fib6.h"
 
@@ -106,16 +107,57 @@ static void far_end_mac(
 	}
 }
 
-// The way from a router to what a FIB value names.
-static enum resolution resolve(
-        const struct worker *w, uint32_t node_id, uint32_t value, struct hop *ret_hop)
+static uint64_t mix(uint64_t hash, uint64_t value)
 {
+	hash = (hash ^ value) * 0x9e3779b97f4a7c15ull;
+	return hash ^ hash >> 32;
+}
+
+// All frames of a flow have the same: addresses, flow label (RFC 6438), and ports where the
+// transport header comes first. Each router has its own, else all would choose alike and whole
+// links would stay empty.
+static uint32_t flow_hash(struct rte_mbuf *m, uint32_t node_id)
+{
+	const struct ip6_frame *frame = ip6_frame_of(m);
+	const uint8_t *transport = (const uint8_t *)&frame->ip + sizeof(frame->ip);
+	uint64_t word, hash = mix(node_id, frame->ip.vtc_flow & RTE_BE32(0x000fffff));
+	uint32_t ports;
+
+	for (unsigned i = 0; i < 4; i++) {
+		memcpy(&word, frame->ip.src_addr + 8 * i, sizeof(word)); // the other follows
+		hash = mix(hash, word);
+	}
+	if ((frame->ip.proto == IPPROTO_TCP || frame->ip.proto == IPPROTO_UDP ||
+	            frame->ip.proto == IPPROTO_SCTP) &&
+	        rte_pktmbuf_data_len(m) >= IP6_FRAME_MIN + sizeof(ports)) {
+		memcpy(&ports, transport, sizeof(ports));
+		hash = mix(hash, (uint64_t)frame->ip.proto << 32 | ports);
+	}
+	return (uint32_t)(mix(hash, 0) >> 32);
+}
+
+// The interface by which a router sends to a destination, DP_NONE: no path.
+static uint32_t next_hop(const struct dp_nexthops *nexthops, uint32_t dest_idx, uint32_t router_idx,
+        struct rte_mbuf *m, uint32_t node_id)
+{
+	uint32_t cell;
+
+	if (nexthops == NULL || dest_idx >= nexthops->n_dests || router_idx >= nexthops->n_routers)
+		return DP_NONE;
+	cell = dp_nexthops_cell(nexthops, dest_idx, router_idx);
+	if (unlikely(dp_nexthops_is_several(cell)))
+		return dp_nexthops_way(nexthops, router_idx, cell, flow_hash(m, node_id));
+	return cell;
+}
+
+// The way of a frame from its router to what a FIB value names.
+static enum resolution resolve(
+        const struct worker *w, struct rte_mbuf *m, uint32_t value, struct hop *ret_hop)
+{
+	uint32_t node_id = router_node_id(w, m);
 	const struct view *view = w->view;
-	const struct dp_nexthops *nexthops = view->nexthops;
 	const struct dp_target *target;
 	enum resolution way;
-	uint32_t dest_idx;
-	uint32_t router_idx;
 
 	if (value == FIB6_NONE)
 		return NO_ROUTE;
@@ -125,11 +167,8 @@ static enum resolution resolve(
 		ret_hop->iface_id = target->iface_id;
 		return target->iface_id == DP_NONE ? TO_US : via_iface(w, ret_hop);
 	}
-	dest_idx = view->nodes[target->node_id].dest_idx;
-	router_idx = view->nodes[node_id].router_idx;
-	if (nexthops == NULL || dest_idx >= nexthops->n_dests || router_idx >= nexthops->n_routers)
-		return NO_NEXT_HOP;
-	ret_hop->iface_id = nexthops->iface[(size_t)dest_idx * nexthops->n_routers + router_idx];
+	ret_hop->iface_id = next_hop(view->nexthops, view->nodes[target->node_id].dest_idx,
+	        view->nodes[node_id].router_idx, m, node_id);
 	// A table that is older than the topology may name what another node has by now.
 	if (ret_hop->iface_id == DP_NONE || view->ifaces[ret_hop->iface_id].node_id != node_id)
 		return NO_NEXT_HOP;
@@ -168,7 +207,7 @@ static void forward(struct worker *w, struct rte_mbuf *m, uint32_t value, struct
 {
 	struct ip6_frame *frame = ip6_frame_of(m);
 	struct hop hop;
-	enum resolution way = resolve(w, router_node_id(w, m), value, &hop);
+	enum resolution way = resolve(w, m, value, &hop);
 
 	if (way == TO_US) {
 		local_frame(w, m);
@@ -255,7 +294,7 @@ void router_send(struct worker *w, struct rte_mbuf *m, const uint8_t back_mac[6]
 	struct hop hop;
 
 	if (!ip6_is_multicast(dst) && !ip6_is_link_local(dst))
-		way = resolve(w, router_node_id(w, m), fib6_lookup(w->view->fib, dst), &hop);
+		way = resolve(w, m, fib6_lookup(w->view->fib, dst), &hop);
 	if (way == VIA_LINK || way == VIA_PORT)
 		send_by(w, m, way, &hop);
 	else

@@ -14,6 +14,7 @@
 #include <linux/if_ether.h>
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,13 +52,43 @@ struct dp_target {
 	uint8_t mac[ETH_ALEN]; // its static neighbour entry; unused when iface_id is DP_NONE
 };
 
+// A cell of the next hops with this bit has several equal ways: the other bits say which of the
+// router's first DP_WAYS_MAX outgoing interfaces. Interface ids stay below it.
+#define DP_WAYS (1u << 31)
+#define DP_WAYS_MAX 31
+
 // Least-delay next hops, for each destination node and router the outgoing interface.
 struct dp_nexthops {
 	uint32_t n_routers;
 	uint32_t n_dests;
 	uint64_t epoch; // of the matrix they were computed from
+	const uint32_t *first_way; // [n_routers] into `ways`; NULL: no cell has several
+	const uint32_t *ways; // outgoing interfaces, router by router
 	uint32_t iface[]; // [dest_idx * n_routers + router_idx], DP_NONE: no path
 };
+
+static inline uint32_t dp_nexthops_cell(
+        const struct dp_nexthops *nexthops, uint32_t dest_idx, uint32_t router_idx)
+{
+	return nexthops->iface[(size_t)dest_idx * nexthops->n_routers + router_idx];
+}
+
+static inline bool dp_nexthops_is_several(uint32_t cell)
+{
+	return cell != DP_NONE && (cell & DP_WAYS) != 0;
+}
+
+// One of the cell's several ways by the upper bits of `hash`.
+static inline uint32_t dp_nexthops_way(
+        const struct dp_nexthops *nexthops, uint32_t router_idx, uint32_t cell, uint32_t hash)
+{
+	uint32_t mask = cell & ~DP_WAYS;
+	uint32_t n = (uint32_t)(((uint64_t)hash * (unsigned)__builtin_popcount(mask)) >> 32);
+
+	while (n-- > 0)
+		mask &= mask - 1;
+	return nexthops->ways[nexthops->first_way[router_idx] + (unsigned)__builtin_ctz(mask)];
+}
 
 enum link_flag {
 	LINK_UP = 1 << 0,
