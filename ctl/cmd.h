@@ -47,6 +47,7 @@ CMD(route_del);
 CMD(route_get);
 CMD(route_list);
 CMD(route_path);
+CMD(route_policy);
 CMD(shutdown);
 CMD(stats);
 CMD(stats_drops);

@@ -174,6 +174,17 @@ const struct command commands[] = {
 		.run = cmd_route_path,
 		.args = LIST(ARG("FROM", VALUE_NODE, "from", 0, "node where the way begins"),
 			ARG("ADDRESS", VALUE_TEXT, "dst", 0, "IPv6 address"))},
+	{.words = "route policy", .summary = "Show or change how routers choose among paths, and when.",
+		.run = cmd_route_policy,
+		.detail = "Until the switch stops; its configuration has the keys of the group 'routing' for it.",
+		.example = "  orrery route policy convergence 200ms\n"
+			"  orrery route policy equal-paths flow equal-within 50us",
+		.keywords = LIST(OPTION("convergence", VALUE_DURATION_NS, "D", "convergence_ns",
+				"next hops follow the links so much later"),
+			{.name = "equal-paths", .kind = VALUE_CHOICE, .value = "HOW", .choices = "one flow",
+				.param = "equal_paths", .summary = "one: of equal paths the first; flow: all, by flow"},
+			OPTION("equal-within", VALUE_DURATION_NS, "D", "equal_within_ns",
+				"how much longer a path may be to count as equal"))},
 
 	{.words = "matrix show", .summary = "Show the link matrix in figures.", .run = cmd_matrix_show},
 	{.words = "matrix commit", .summary = "Change many links at once.", .run = cmd_matrix_commit,

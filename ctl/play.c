@@ -50,6 +50,8 @@ static void print_status(FILE *out, const json_t *status, const struct invocatio
 	        get_int(status, "applied"), get_int(status, "merged"), get_int(status, "late"));
 	fprintf(out, "  late    %.1f us the last, %.1f us the most\n", get_real(status, "late_us"),
 	        get_real(status, "late_max_us"));
+	fprintf(out, "  routes  with their epoch %" PRId64 " times, late %" PRId64 " times\n",
+	        get_int(status, "routes_with_epoch"), get_int(status, "routes_late"));
 	if (n_pinned + n_gone > 0)
 		fprintf(out,
 		        "  skipped %" PRId64 " changes of pinned links, %" PRId64

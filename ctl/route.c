@@ -103,3 +103,27 @@ CMD(route_path)
 {
 	return request_print(cli, in, "route.path", NULL /* key */, print_path);
 }
+
+static void print_policy(FILE *out, const json_t *policy, const struct invocation *in)
+{
+	char convergence[UNITS_TEXT_SIZE], within[UNITS_TEXT_SIZE];
+
+	fprintf(out, "convergence   %s after the links\n",
+	        units_format_duration(convergence, get_int(policy, "convergence_ns")));
+	fprintf(out, "equal paths   %s, within %s\n",
+	        strcmp(get_text(policy, "equal_paths"), "flow") == 0 ? "all of them, by flow"
+	                                                             : "one of them",
+	        units_format_duration(within, get_int(policy, "equal_within_ns")));
+	fprintf(out,
+	        "next hops     %" PRId64 " times computed, %" PRId64
+	        " published; the last took %.1f ms, the longest %.1f ms\n",
+	        get_int(policy, "computed"), get_int(policy, "published"),
+	        get_real(policy, "compute_us") / 1e3, get_real(policy, "compute_max_us") / 1e3);
+	fprintf(out, "of a file     %" PRId64 " epochs with theirs in time, %" PRId64 " late\n",
+	        get_int(policy, "with_epoch"), get_int(policy, "late"));
+}
+
+CMD(route_policy)
+{
+	return request_print(cli, in, "route.policy", NULL /* key */, print_policy);
+}

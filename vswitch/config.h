@@ -21,6 +21,7 @@
 // In the order of the choices in config.c.
 enum config_hugepages { HUGEPAGES_AUTO, HUGEPAGES_ON, HUGEPAGES_OFF };
 enum config_on_stop { ON_STOP_KEEP, ON_STOP_REMOVE };
+enum config_equal_paths { EQUAL_PATHS_ONE, EQUAL_PATHS_FLOW };
 
 struct config {
 	char instance[33];
@@ -36,6 +37,8 @@ struct config {
 	uint64_t horizon_ns, slot_ns;
 	uint64_t idle_spin_ns, wake_early_ns, sweep_ns;
 	uint64_t icmp_rate_pps;
+	uint64_t convergence_ns, equal_within_ns;
+	int equal_paths; // enum config_equal_paths
 	uint64_t seed;
 	uint64_t socket_mode;
 	char socket_path[CONFIG_PATH_SIZE];

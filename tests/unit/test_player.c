@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 // The player against a clock of the test's: epochs at their exact times, merged when late, seeking
-// and playing agree, slopes that outlast the switch's, pins, and files that do not fit.
+// and playing agree, slopes that outlast the switch's, pins, files that do not fit, and the routes
+// of epochs.
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -720,6 +721,147 @@ static void test_other_parameters(void **state)
 	assert_int_equal(link_of("n0/a")->record.loss, 0);
 }
 
+// --- routes -------------------------------------------------------------------------------------
+
+// From n0 to n1: by n0/a until 1 s, then by n0/b and n2 for 2 ms, then by n0/a again.
+static void write_detour(void)
+{
+	struct ephemeris_writer *writer = begin_file(20 * S_NS);
+
+	EPOCH(writer, 0, plug(0, 3, 1000000, 0), plug(1, 4, 2000000, 0), plug(5, 2, 2000000, 0));
+	EPOCH(writer, 1000 * MS_NS, line(0, 9000000, 0));
+	EPOCH(writer, 1002 * MS_NS, line(0, 1000000, 0));
+	EPOCH(writer, 2 * S_NS, line(0, 8000000, 0));
+	finish_file(writer);
+}
+
+// The interface by which n0 sends to n1, in what workers see.
+static uint32_t hop_seen(void)
+{
+	const struct dp_nexthops *t = publisher_view(rig.control->publisher)->nexthops;
+	const struct model *model = &rig.control->model;
+
+	assert_non_null(t);
+	return dp_nexthops_cell(t, model_node_find(model, "n1")->dest_idx,
+	        model_node_find(model, "n0")->router_idx);
+}
+
+static struct paths_counts counts(void)
+{
+	struct paths_counts n;
+
+	paths_worker_get_counts(rig.control->paths, &n);
+	return n;
+}
+
+static bool routes_are_of_this_epoch(void)
+{
+	const struct view *view = publisher_view(rig.control->publisher);
+
+	return view->nexthops->epoch == view->epoch;
+}
+
+static void begin_detour(uint64_t convergence_ns)
+{
+	const struct paths_policy policy = {.convergence_ns = convergence_ns};
+	const struct player_clock clock = {fake_now, fake_tsc, fake_wait, NULL};
+
+	paths_worker_set_clock(rig.control->paths, &clock);
+	paths_worker_set_policy(rig.control->paths, &policy);
+	write_detour();
+	load();
+	begin(1, 0, false);
+	paths_worker_settle(rig.control->paths);
+	assert_int_equal(hop_seen(), id_of("n0/a"));
+}
+
+// What was computed ahead comes in the same view as the links, also for epochs in quick succession.
+static void test_routes_with_epoch(void **state)
+{
+	begin_detour(0);
+	paths_worker_run(rig.control->paths);
+	assert_int_equal(hop_seen(), id_of("n0/a")); // not before its time
+	play_until(START_NS + 1000 * MS_NS);
+	assert_int_equal(link_of("n0/a")->record.delay_ns, 9000000);
+	assert_int_equal(hop_seen(), id_of("n0/b"));
+	assert_true(routes_are_of_this_epoch());
+	assert_false(paths_worker_pending(rig.control->paths));
+	play_until(START_NS + 1002 * MS_NS);
+	assert_int_equal(hop_seen(), id_of("n0/a"));
+	assert_true(routes_are_of_this_epoch());
+	play_until(START_NS + 2 * S_NS);
+	assert_int_equal(hop_seen(), id_of("n0/b"));
+	assert_int_equal(counts().with_epoch, 3);
+	assert_int_equal(counts().late, 0);
+}
+
+// Nothing was computed ahead: the epoch does not wait, its routes follow and are counted.
+static void test_routes_late(void **state)
+{
+	begin_detour(0);
+	play_until(START_NS + 1000 * MS_NS);
+	assert_int_equal(link_of("n0/a")->record.delay_ns, 9000000);
+	assert_int_equal(hop_seen(), id_of("n0/a"));
+	assert_true(paths_worker_pending(rig.control->paths));
+	assert_int_equal(counts().late, 1);
+	paths_worker_run(rig.control->paths);
+	assert_int_equal(hop_seen(), id_of("n0/b"));
+	assert_false(paths_worker_pending(rig.control->paths));
+	play_until(START_NS + 1002 * MS_NS); // it caught up
+	assert_int_equal(hop_seen(), id_of("n0/a"));
+	assert_int_equal(counts().with_epoch, 1);
+}
+
+// What somebody changes, pins, or seeks voids what was computed ahead.
+static void test_routes_of_no_future(void **state)
+{
+	struct fault fault = {0};
+
+	begin_detour(0);
+	paths_worker_run(rig.control->paths);
+	json_decref(control_rig_call(&rig, "link.set", "{\"from\":\"n0/b\",\"up\":false}"));
+	paths_worker_run(rig.control->paths);
+	play_until(START_NS + 1000 * MS_NS);
+	assert_int_equal(hop_seen(), id_of("n0/a"));
+	assert_true(routes_are_of_this_epoch());
+	json_decref(control_rig_call(&rig, "link.set", "{\"from\":\"n0/b\",\"up\":true}"));
+	paths_worker_run(rig.control->paths);
+	assert_int_equal(hop_seen(), id_of("n0/b"));
+
+	json_decref(control_rig_call(&rig, "link.pin", "{\"from\":\"n0/a\"}"));
+	paths_worker_run(rig.control->paths);
+	play_until(START_NS + 1002 * MS_NS); // 9 ms still
+	assert_int_equal(hop_seen(), id_of("n0/b"));
+	json_decref(control_rig_call(&rig, "link.unpin", "{\"from\":\"n0/a\"}"));
+	paths_worker_run(rig.control->paths);
+	assert_int_equal(hop_seen(), id_of("n0/a"));
+	assert_int_equal(player_seek(player, 1001 * MS_NS, &fault), 0);
+	paths_worker_run(rig.control->paths);
+	assert_int_equal(hop_seen(), id_of("n0/b"));
+	assert_false(paths_worker_pending(rig.control->paths));
+}
+
+static void test_convergence(void **state)
+{
+	begin_detour(300 * MS_NS);
+	paths_worker_run(rig.control->paths);
+	play_until(START_NS + 1000 * MS_NS);
+	paths_worker_run(rig.control->paths);
+	assert_int_equal(hop_seen(), id_of("n0/a"));
+	play_until(START_NS + 1299 * MS_NS); // two epochs on
+	paths_worker_run(rig.control->paths);
+	assert_int_equal(hop_seen(), id_of("n0/a"));
+	clock_ns = START_NS + 1301 * MS_NS;
+	paths_worker_run(rig.control->paths);
+	assert_int_equal(hop_seen(), id_of("n0/b")); // as the links were 300 ms ago
+	clock_ns = START_NS + 1303 * MS_NS;
+	paths_worker_run(rig.control->paths);
+	assert_int_equal(hop_seen(), id_of("n0/a"));
+	assert_false(paths_worker_pending(rig.control->paths));
+	assert_int_equal(counts().late, 0);
+	assert_int_equal(counts().with_epoch, 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -740,6 +882,10 @@ int main(void)
 	        TEST(test_refused_epoch),
 	        TEST(test_file_changes),
 	        TEST(test_other_parameters),
+	        TEST(test_routes_with_epoch),
+	        TEST(test_routes_late),
+	        TEST(test_routes_of_no_future),
+	        TEST(test_convergence),
 	};
 
 	control_rig_eal();

@@ -111,6 +111,7 @@ static int create_tables(struct control *c, struct fault *fault)
 		        c->base, &c->model, c->matrix, c->publisher, &c->paths, fault);
 	if (ret < 0)
 		return ret;
+	paths_worker_set_policy(c->paths, &config->routes);
 	if (route_table_init(&c->routes, &c->model, c->publisher, c->paths, config->max_routes) < 0)
 		return fault_set(
 		        fault, -ENOMEM, "limits.max_routes", "no memory for the route table");

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "fault.h"
+#include "paths_policy.h"
 
 struct control;
 struct datapath;
@@ -38,6 +39,7 @@ struct control_config {
 	uint32_t assumed_frame_bytes;
 	uint64_t horizon_ns;
 	uint64_t seed;
+	struct paths_policy routes;
 	bool keep_on_stop;
 	const char *memory; // "hugepages" or "plain"
 	const unsigned *worker_cpus; // [n_workers], for worker.list

@@ -21,7 +21,7 @@ handler_fn handle_player_load, handle_player_start, handle_player_pause, handle_
         handle_player_seek, handle_player_step, handle_player_stop, handle_player_status;
 handler_fn handle_link_pin, handle_link_unpin;
 handler_fn handle_route_add, handle_route_del, handle_route_list, handle_route_get,
-        handle_route_path;
+        handle_route_path, handle_route_policy;
 handler_fn handle_worker_list, handle_stats_get, handle_stats_top;
 
 // A page of a list, in the order of ids: a cursor is the id of the next item.

@@ -218,6 +218,7 @@ int handle_link_pin(const struct request *request, json_t **ret_result, struct f
 		return n;
 	for (int i = 0; i < n; i++)
 		matrix_pin(m, ids[i], true);
+	paths_worker_poke(request->control->paths); // what was computed ahead knows of no pin
 	*ret_result = json_pack("{s:i, s:i}", "pinned", (int)(matrix_n_pinned(m) - before), "total",
 	        (int)matrix_n_pinned(m));
 	return 0;
@@ -241,6 +242,7 @@ int handle_link_unpin(const struct request *request, json_t **ret_result, struct
 			matrix_pin(c->matrix, ids[i], true);
 			return ret;
 		}
+		paths_worker_poke(c->paths);
 		n_unpinned++;
 		n_changed += changed;
 	}

@@ -59,6 +59,7 @@ json_t *player_json(const struct control *c)
 static json_t *status_json(const struct control *c)
 {
 	json_t *object = player_json(c);
+	struct paths_counts routes;
 	struct player_status s;
 
 	player_get_status(c->player, &s);
@@ -74,6 +75,9 @@ static json_t *status_json(const struct control *c)
 	put(object, "loop", json_boolean(s.loop));
 	put_u64(object, "loops", s.loops);
 	put_u64(object, "commits", s.commits);
+	paths_worker_get_counts(c->paths, &routes);
+	put_u64(object, "routes_with_epoch", routes.with_epoch);
+	put_u64(object, "routes_late", routes.late);
 	put_u64(object, "skipped_pinned", s.skipped_pinned);
 	put_u64(object, "skipped_gone", s.skipped_gone);
 	if (s.error[0] != '\0')

@@ -242,3 +242,40 @@ int handle_route_path(const struct request *request, json_t **ret_result, struct
 	*ret_result = json_pack("{s:o, s:I}", "hops", hops, "delay_ns", (json_int_t)delay_ns);
 	return 0;
 }
+
+static json_t *policy_json(const struct control *c)
+{
+	const struct paths_policy *policy = paths_worker_policy(c->paths);
+	json_t *object = json_object();
+	struct paths_counts n;
+
+	paths_worker_get_counts(c->paths, &n);
+	put_u64(object, "convergence_ns", policy->convergence_ns);
+	put_str(object, "equal_paths", policy->several ? "flow" : "one");
+	put_u64(object, "equal_within_ns", policy->equal_within_ns);
+	put_u64(object, "computed", n.computed);
+	put_u64(object, "published", n.published);
+	put_u64(object, "with_epoch", n.with_epoch);
+	put_u64(object, "late", n.late);
+	put(object, "compute_us", json_real((double)n.compute_ns / 1e3));
+	put(object, "compute_max_us", json_real((double)n.compute_max_ns / 1e3));
+	return object;
+}
+
+int handle_route_policy(const struct request *request, json_t **ret_result, struct fault *fault)
+{
+	struct paths_worker *paths = request->control->paths;
+	struct paths_policy policy = *paths_worker_policy(paths);
+	const char *equal =
+	        param_string(request->params, "equal_paths", policy.several ? "flow" : "one");
+
+	policy.convergence_ns = (uint64_t)param_int(
+	        request->params, "convergence_ns", (int64_t)policy.convergence_ns);
+	policy.several = strcmp(equal, "flow") == 0;
+	policy.equal_within_ns =
+	        (uint32_t)param_int(request->params, "equal_within_ns", policy.equal_within_ns);
+	if (json_object_size(request->params) > 0)
+		paths_worker_set_policy(paths, &policy);
+	*ret_result = policy_json(request->control);
+	return 0;
+}

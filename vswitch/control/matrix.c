@@ -427,6 +427,7 @@ static void apply_one(struct matrix *m, const struct staged *s, uint64_t now_tsc
 
 void matrix_apply(struct matrix *m, uint64_t now_tsc)
 {
+	publisher_set_epoch_tsc(m->publisher, now_tsc);
 	for (uint32_t i = 0; i < m->n_staged; i++) {
 		if (m->staged[i].changed)
 			apply_one(m, &m->staged[i], now_tsc);

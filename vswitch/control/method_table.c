@@ -621,6 +621,10 @@ static const struct result_field player_stop_result[] = {
 	        {"late", "integer", "epochs more than 1 ms late"},                                 \
 	        {"late_us", "number", "of the last epoch: its time until all workers had it"},     \
 	        {"late_max_us", "number", "the largest"},                                          \
+	        {"routes_with_epoch", "integer",                                                   \
+	                "epochs whose next hops came in their time, since the switch started"},    \
+	        {"routes_late", "integer",                                                         \
+	                "epochs whose next hops came later; they did not wait"},                   \
 	        {"skipped_pinned", "integer", "changes left out since their link is pinned"},      \
 	        {"skipped_gone", "integer", "changes left out since an interface was deleted"},    \
 	{                                                                                          \
@@ -688,6 +692,37 @@ static const struct result_field route_path_result[] = {
                 "node, interface it leaves by, delay_ns of that link, ways if there are several; "
                 "last: the owner"},
         {"delay_ns", "integer", "of the whole path, now"},
+        END,
+};
+
+static const struct param route_policy_params[] = {
+        {.name = "convergence_ns",
+                .type = PARAM_INT,
+                .max = PATHS_CONVERGENCE_MAX_NS,
+                .summary = "next hops follow the links so much later; 0: in the same epoch"},
+        {.name = "equal_paths",
+                .type = PARAM_CHOICE,
+                .choices = "one|flow",
+                .summary = "flow: flows are spread over equal paths"},
+        {.name = "equal_within_ns",
+                .type = PARAM_INT,
+                .max = PATHS_WITHIN_MAX_NS,
+                .summary = "how much longer a path may be, at each router, to be equal"},
+        END,
+};
+
+static const struct result_field route_policy_result[] = {
+        {"convergence_ns", "integer", "these three: as they are now"},
+        {"equal_paths", "string", "one or flow"},
+        {"equal_within_ns", "integer", ""},
+        {"computed", "integer", "tables of next hops, since the switch started"},
+        {"published", "integer", "of them; the others were overtaken"},
+        {"with_epoch", "integer",
+                "epochs of files whose next hops came with their links, or in their time after "
+                "them"},
+        {"late", "integer", "epochs of files whose next hops came later"},
+        {"compute_us", "number", "processor time of the last computation"},
+        {"compute_max_us", "number", "of the longest"},
         END,
 };
 
@@ -816,6 +851,8 @@ const struct method methods[] = {
                 handle_route_get},
         {"route.path", ACCESS_READ, "The path of least delay to an address", route_path_params,
                 route_path_result, handle_route_path},
+        {"route.policy", ACCESS_WRITE, "Ask for or set how routers choose among paths, and when",
+                route_policy_params, route_policy_result, handle_route_policy},
         {"worker.list", ACCESS_READ, "The workers with their counters", no_params,
                 worker_list_result, handle_worker_list},
         {"stats.get", ACCESS_READ, "All counters of the switch as a whole", no_params,

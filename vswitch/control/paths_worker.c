@@ -11,19 +11,40 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
 #include "paths.h"
+
+#define AHEAD_MAX 32 // epochs
+#define AHEAD_BYTES_MAX (64u << 20) // of their tables
+#define HELD_MAX 64
+
+// What next hops are computed from: the matrix after so many pokes, and the file's epoch since
+// then.
+struct state_of {
+	uint64_t generation;
+	uint64_t epoch; // 0: none
+};
 
 // One computation's input, and its result.
 struct job {
 	struct paths_graph graph;
 	struct paths_link *links;
 	uint32_t *dests;
-	uint64_t epoch;
-	uint64_t generation;
+	uint64_t matrix_epoch;
+	struct state_of state;
+	uint64_t changed_ns; // when the links did; 0: not yet
+	uint64_t compute_ns;
 	struct dp_nexthops *result;
+	struct job *next;
+};
+
+// First in, first out.
+struct job_list {
+	struct job *first, **end;
+	uint32_t n;
 };
 
 struct retired {
@@ -38,12 +59,23 @@ struct paths_worker {
 	struct publisher *publisher;
 	struct event *start_event; // runs once the loop has nothing more urgent
 	struct event *done_event;
+	struct event *held_event; // when the first held result is due
 	int done_fd;
+	struct player_clock clock;
+	struct paths_policy policy;
+	struct paths_future future; // next NULL: none
+	struct paths_counts counts;
 
-	uint64_t generation; // counts pokes
-	uint64_t published_generation;
-	uint64_t published_epoch;
+	struct state_of now; // its generation counts pokes
+	struct state_of computed; // newest of those that are not ahead
+	struct state_of published;
+	uint64_t published_epoch; // of the matrix
+	uint64_t changed_ns; // when the links of `now` did
 	bool busy; // a job is with the thread
+	struct job *running; // the thread's, to look at `state` only
+	struct job_list ahead; // done, of epochs to come
+	struct job_list held; // done, until their time
+	bool rewind; // the future must be told
 	struct retired *retired;
 
 	struct paths_memory *memory; // the computation's
@@ -58,6 +90,37 @@ struct paths_worker {
 	_Atomic bool cancel;
 };
 
+static bool same_state(struct state_of a, struct state_of b)
+{
+	return a.generation == b.generation && a.epoch == b.epoch;
+}
+
+static void list_init(struct job_list *list)
+{
+	*list = (struct job_list){.end = &list->first};
+}
+
+static void list_add(struct job_list *list, struct job *job)
+{
+	job->next = NULL;
+	*list->end = job;
+	list->end = &job->next;
+	list->n++;
+}
+
+static struct job *list_take(struct job_list *list)
+{
+	struct job *job = list->first;
+
+	if (job == NULL)
+		return NULL;
+	list->first = job->next;
+	if (list->first == NULL)
+		list->end = &list->first;
+	list->n--;
+	return job;
+}
+
 static void job_free(struct job *job)
 {
 	if (job == NULL)
@@ -66,6 +129,30 @@ static void job_free(struct job *job)
 	free(job->dests);
 	free(job->result);
 	free(job);
+}
+
+static void list_clear(struct job_list *list)
+{
+	struct job *job;
+
+	while ((job = list_take(list)) != NULL)
+		job_free(job);
+}
+
+static uint64_t thread_cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void compute(struct paths_worker *w, struct job *job)
+{
+	uint64_t start_ns = thread_cpu_ns();
+
+	job->result = paths_compute(w->memory, &job->graph, job->matrix_epoch, &w->cancel);
+	job->compute_ns = thread_cpu_ns() - start_ns;
 }
 
 static void *thread_main(void *arg)
@@ -84,7 +171,7 @@ static void *thread_main(void *arg)
 		}
 		w->todo = NULL;
 		pthread_mutex_unlock(&w->lock);
-		job->result = paths_compute(w->memory, &job->graph, job->epoch, &w->cancel);
+		compute(w, job);
 		pthread_mutex_lock(&w->lock);
 		w->done = job;
 		(void)eventfd_write(w->done_fd, 1);
@@ -93,23 +180,49 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-static bool router_link(const struct paths_worker *w, uint32_t id, struct paths_link *ret_link)
+// When a snapshot is of: its delays are those of that moment.
+struct moment {
+	uint64_t tsc;
+	bool is_ahead; // with the links of the epoch that the future is at
+};
+
+static struct orrery_record link_record(
+        const struct paths_worker *w, uint32_t id, const struct moment *at)
 {
 	const struct link *link = matrix_link(w->matrix, id);
-	const struct node *from, *to;
+	struct orrery_record record = {.to = ORRERY_IFACE_NONE};
 
-	if (link == NULL || (link->record.flags & ORRERY_LINK_UP) == 0 ||
-	        link->record.to == ORRERY_IFACE_NONE)
+	if (link != NULL) {
+		record = link->record;
+		record.delay_ns = (uint32_t)matrix_delay_now_ns(w->matrix, link, at->tsc);
+	}
+	if (at->is_ahead)
+		w->future.link(w->future.arg, id, &record);
+	return record;
+}
+
+static bool router_link(const struct paths_worker *w, uint32_t id, const struct moment *at,
+        struct paths_link *ret_link)
+{
+	const struct iface *iface = w->model->ifaces[id];
+	const struct node *from, *to;
+	struct orrery_record record;
+
+	if (iface == NULL || iface->node->kind != NODE_KIND_ROUTER)
 		return false;
-	from = w->model->ifaces[id]->node;
-	to = w->model->ifaces[link->record.to]->node;
-	if (from->kind != NODE_KIND_ROUTER || to->kind != NODE_KIND_ROUTER || from == to)
+	record = link_record(w, id, at);
+	if (record.set == 0 || (record.flags & ORRERY_LINK_UP) == 0 ||
+	        record.to == ORRERY_IFACE_NONE)
+		return false;
+	from = iface->node;
+	to = w->model->ifaces[record.to]->node;
+	if (to->kind != NODE_KIND_ROUTER || from == to)
 		return false;
 	*ret_link = (struct paths_link){
 	        .from_router = from->router_idx,
 	        .to_router = to->router_idx,
 	        .iface_id = id,
-	        .delay_ns = link->record.delay_ns,
+	        .delay_ns = record.delay_ns,
 	};
 	return true;
 }
@@ -126,23 +239,25 @@ static void list_dests(const struct paths_worker *w, struct job *job)
 	}
 }
 
-static struct job *snapshot(const struct paths_worker *w)
+static struct job *snapshot(
+        const struct paths_worker *w, struct state_of state, const struct moment *at)
 {
 	struct job *job = calloc(1, sizeof(*job));
-	uint32_t n_ifaces = w->model->iface_ids.end, n = 0;
+	uint32_t n_ifaces = w->model->router_ids.n_used > 1 ? w->model->iface_ids.end : 0, n = 0;
 
 	if (job == NULL)
 		return NULL;
-	job->epoch = publisher_epoch(w->publisher);
-	job->generation = w->generation;
-	job->links = malloc(((size_t)matrix_count(w->matrix) + 1) * sizeof(job->links[0]));
+	job->matrix_epoch = publisher_epoch(w->publisher) + at->is_ahead;
+	job->state = state;
+	job->changed_ns = at->is_ahead ? 0 : w->changed_ns;
+	job->links = malloc(((size_t)n_ifaces + 1) * sizeof(job->links[0]));
 	job->dests = calloc((size_t)w->model->dest_ids.end + 1, sizeof(job->dests[0]));
 	if (job->links == NULL || job->dests == NULL) {
 		job_free(job);
 		return NULL;
 	}
 	for (uint32_t id = 0; id < n_ifaces; id++) {
-		if (router_link(w, id, &job->links[n]))
+		if (router_link(w, id, at, &job->links[n]))
 			n++;
 	}
 	list_dests(w, job);
@@ -152,6 +267,8 @@ static struct job *snapshot(const struct paths_worker *w)
 	        .links = job->links,
 	        .n_dests = w->model->dest_ids.end,
 	        .dests = job->dests,
+	        .several = w->policy.several,
+	        .equal_within_ns = w->policy.equal_within_ns,
 	};
 	return job;
 }
@@ -163,7 +280,7 @@ static void release_retired(struct paths_worker *w)
 	while (*at != NULL) {
 		struct retired *r = *at;
 
-		if (r->generation > w->published_generation) {
+		if (r->generation > w->published.generation) {
 			at = &r->next;
 			continue;
 		}
@@ -176,43 +293,100 @@ static void release_retired(struct paths_worker *w)
 	}
 }
 
-static void publish_result(struct paths_worker *w, struct job *job)
+static uint64_t now_ns(const struct paths_worker *w)
 {
-	if (job->result == NULL) {
-		log_err("routes: no memory for the paths of %u routers to %u nodes",
-		        job->graph.n_routers, job->graph.n_dests);
-	} else {
-		publisher_set_nexthops(w->publisher, job->result);
-		job->result = NULL;
-		publisher_commit(w->publisher);
-		w->published_epoch = job->epoch;
-		w->published_generation = job->generation;
-		release_retired(w);
-	}
+	return w->clock.now_ns(w->clock.arg);
+}
+
+// Into the view of the next commit.
+static void set_nexthops(struct paths_worker *w, struct job *job)
+{
+	publisher_set_nexthops(w->publisher, job->result);
+	job->result = NULL;
+	w->published = job->state;
+	w->published_epoch = job->matrix_epoch;
+	w->counts.published++;
 	job_free(job);
 }
 
-static void start_job(struct paths_worker *w)
+static void publish_now(struct paths_worker *w, struct job *job)
 {
-	struct job *job;
-
-	if (w->busy || w->published_generation == w->generation)
-		return;
-	job = snapshot(w);
-	if (job == NULL) {
-		log_err("routes: no memory for a snapshot of the links");
-		return;
-	}
-	w->busy = true;
-	pthread_mutex_lock(&w->lock);
-	w->todo = job;
-	pthread_cond_signal(&w->wake);
-	pthread_mutex_unlock(&w->lock);
+	set_nexthops(w, job);
+	publisher_commit(w->publisher);
+	release_retired(w);
 }
 
-static void on_start(evutil_socket_t fd, short what, void *arg)
+static void set_held_timer(struct paths_worker *w)
 {
-	start_job(arg);
+	const struct job *first = w->held.first;
+	uint64_t now = now_ns(w), due_ns, us;
+	struct timeval wait;
+
+	if (w->held_event == NULL || first == NULL)
+		return;
+	due_ns = first->changed_ns + w->policy.convergence_ns;
+	us = due_ns > now ? (due_ns - now + 999) / 1000 : 0;
+	wait = (struct timeval){(time_t)(us / 1000000), (suseconds_t)(us % 1000000)};
+	(void)event_add(w->held_event, &wait);
+}
+
+static void publish_held(struct paths_worker *w)
+{
+	uint64_t now = w->held.first != NULL ? now_ns(w) : 0;
+	struct job *last = NULL;
+
+	while (w->held.first != NULL &&
+	        w->held.first->changed_ns + w->policy.convergence_ns <= now) {
+		job_free(last); // was overtaken
+		last = list_take(&w->held);
+	}
+	if (last != NULL)
+		publish_now(w, last);
+	set_held_timer(w);
+}
+
+// A result whose links are in force already.
+static void deliver(struct paths_worker *w, struct job *job)
+{
+	uint64_t due_ns = job->changed_ns + w->policy.convergence_ns;
+
+	w->computed = job->state;
+	if (job->state.epoch != 0 && w->policy.convergence_ns > 0) {
+		if (due_ns < now_ns(w))
+			w->counts.late++;
+		else
+			w->counts.with_epoch++;
+	}
+	if (w->policy.convergence_ns == 0) {
+		publish_now(w, job);
+		return;
+	}
+	list_add(&w->held, job);
+	publish_held(w);
+}
+
+static void take_job(struct paths_worker *w, struct job *job)
+{
+	bool is_ahead = job->state.epoch > w->now.epoch;
+
+	w->counts.computed++;
+	w->counts.compute_ns = job->compute_ns;
+	if (job->compute_ns > w->counts.compute_max_ns)
+		w->counts.compute_max_ns = job->compute_ns;
+	if (job->result == NULL) {
+		log_err("routes: no memory for the paths of %u routers to %u nodes",
+		        job->graph.n_routers, job->graph.n_dests);
+		w->computed = job->state; // not again for the same
+		job_free(job);
+	} else if (job->state.epoch != 0 && job->state.generation != w->now.generation) {
+		job_free(job); // of a future that did not come
+	} else if (is_ahead) {
+		list_add(&w->ahead, job);
+	} else {
+		if (job->changed_ns == 0)
+			job->changed_ns = now_ns(w);
+		deliver(w, job);
+	}
 }
 
 // Returns whether there was a result.
@@ -221,6 +395,8 @@ static bool take_result(struct paths_worker *w)
 	struct job *job;
 	eventfd_t count;
 
+	if (!w->has_thread)
+		return false;
 	(void)eventfd_read(w->done_fd, &count);
 	pthread_mutex_lock(&w->lock);
 	job = w->done;
@@ -229,16 +405,77 @@ static bool take_result(struct paths_worker *w)
 	if (job == NULL)
 		return false;
 	w->busy = false;
-	publish_result(w, job);
+	w->running = NULL;
+	take_job(w, job);
 	return true;
 }
 
-static void on_done(evutil_socket_t fd, short what, void *arg)
+static bool room_ahead(const struct paths_worker *w)
 {
-	struct paths_worker *w = arg;
+	size_t table = sizeof(uint32_t) * w->model->router_ids.end * (size_t)w->model->dest_ids.end;
 
-	if (take_result(w))
+	return w->ahead.n < AHEAD_MAX && w->ahead.n * table <= AHEAD_BYTES_MAX;
+}
+
+// What to compute next: the state in force, else an epoch to come. NULL: nothing.
+static struct job *next_job(struct paths_worker *w)
+{
+	struct moment at = {publisher_epoch_tsc(w->publisher), same_state(w->computed, w->now)};
+	struct state_of state = w->now;
+	struct job *job;
+
+	if (w->held.n >= HELD_MAX)
+		return NULL; // one of them is due first
+	if (at.is_ahead) {
+		if (w->future.next == NULL || !room_ahead(w))
+			return NULL;
+		if (w->rewind)
+			w->future.rewind(w->future.arg);
+		w->rewind = false;
+		if (!w->future.next(w->future.arg, &state.epoch, &at.tsc) ||
+		        state.epoch <= w->now.epoch)
+			return NULL;
+	}
+	job = snapshot(w, state, &at);
+	if (job == NULL)
+		log_err("routes: no memory for a snapshot of the links");
+	return job;
+}
+
+static void start_job(struct paths_worker *w)
+{
+	struct job *job = w->busy ? NULL : next_job(w);
+
+	if (job == NULL)
+		return;
+	w->busy = true;
+	w->running = job;
+	pthread_mutex_lock(&w->lock);
+	w->todo = job;
+	pthread_cond_signal(&w->wake);
+	pthread_mutex_unlock(&w->lock);
+}
+
+void paths_worker_run(struct paths_worker *w)
+{
+	struct job *job;
+
+	release_retired(w);
+	publish_held(w);
+	if (w->has_thread) {
+		(void)take_result(w);
 		start_job(w);
+		return;
+	}
+	while ((job = next_job(w)) != NULL) {
+		compute(w, job);
+		take_job(w, job);
+	}
+}
+
+static void on_start(evutil_socket_t fd, short what, void *arg)
+{
+	paths_worker_run(arg);
 }
 
 static int start_thread(struct paths_worker *w, struct event_base *base, struct fault *fault)
@@ -251,8 +488,10 @@ static int start_thread(struct paths_worker *w, struct event_base *base, struct 
 		return fault_set(fault, -errno, NULL, "no eventfd for the routes thread: %s",
 		        strerror(errno));
 	w->start_event = event_new(base, -1, 0, on_start, w);
-	w->done_event = event_new(base, w->done_fd, EV_READ | EV_PERSIST, on_done, w);
-	if (w->start_event == NULL || w->done_event == NULL || event_add(w->done_event, NULL) < 0)
+	w->done_event = event_new(base, w->done_fd, EV_READ | EV_PERSIST, on_start, w);
+	w->held_event = event_new(base, -1, 0, on_start, w);
+	if (w->start_event == NULL || w->done_event == NULL || w->held_event == NULL ||
+	        event_add(w->done_event, NULL) < 0)
 		return fault_set(fault, -ENOMEM, NULL, "no memory for the routes thread");
 	ret = pthread_create(&w->thread, NULL, thread_main, w);
 	if (ret != 0)
@@ -274,6 +513,9 @@ int paths_worker_create(struct event_base *base, struct model *model, struct mat
 	w->matrix = matrix;
 	w->publisher = publisher;
 	w->done_fd = -1;
+	w->clock = player_clock_real;
+	list_init(&w->ahead);
+	list_init(&w->held);
 	w->memory = paths_memory_create(); // NULL: each time from nothing
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->wake, NULL);
@@ -304,10 +546,14 @@ void paths_worker_destroy(struct paths_worker *w)
 	}
 	job_free(w->todo);
 	job_free(w->done);
+	list_clear(&w->ahead);
+	list_clear(&w->held);
 	if (w->start_event != NULL)
 		event_free(w->start_event);
 	if (w->done_event != NULL)
 		event_free(w->done_event);
+	if (w->held_event != NULL)
+		event_free(w->held_event);
 	if (w->done_fd >= 0)
 		close(w->done_fd);
 	while ((r = w->retired) != NULL) {
@@ -320,13 +566,98 @@ void paths_worker_destroy(struct paths_worker *w)
 	free(w);
 }
 
+static void soon(struct paths_worker *w)
+{
+	static const struct timeval at_once = {0, 0};
+
+	if (!w->busy && w->start_event != NULL)
+		(void)event_add(w->start_event, &at_once);
+}
+
+void paths_worker_set_future(struct paths_worker *w, const struct paths_future *future)
+{
+	w->future = *future;
+	w->rewind = true;
+}
+
+void paths_worker_set_clock(struct paths_worker *w, const struct player_clock *clock)
+{
+	w->clock = *clock;
+}
+
+void paths_worker_set_policy(struct paths_worker *w, const struct paths_policy *policy)
+{
+	w->policy = *policy;
+	paths_worker_poke(w);
+}
+
+const struct paths_policy *paths_worker_policy(const struct paths_worker *w)
+{
+	return &w->policy;
+}
+
+void paths_worker_get_counts(const struct paths_worker *w, struct paths_counts *ret_counts)
+{
+	*ret_counts = w->counts;
+}
+
 void paths_worker_poke(struct paths_worker *w)
 {
-	static const struct timeval soon = {0, 0};
+	w->now.generation++;
+	w->now.epoch = 0;
+	w->changed_ns = now_ns(w);
+	list_clear(&w->ahead);
+	w->rewind = true;
+	soon(w);
+}
 
-	w->generation++;
-	if (!w->busy && w->start_event != NULL)
-		(void)event_add(w->start_event, &soon);
+// The result of the epoch that takes effect, if it is there. Those of epochs that were passed over
+// go.
+static struct job *take_ahead(struct paths_worker *w)
+{
+	struct job *job;
+
+	while (w->ahead.first != NULL && w->ahead.first->state.epoch <= w->now.epoch) {
+		job = list_take(&w->ahead);
+		if (job->state.epoch == w->now.epoch)
+			return job;
+		job_free(job);
+	}
+	return NULL;
+}
+
+void paths_worker_enter(struct paths_worker *w, uint64_t epoch, bool changed)
+{
+	bool was_level = same_state(w->computed, w->now);
+	bool was_published = same_state(w->published, w->now);
+	struct job *job;
+
+	(void)take_result(w);
+	w->now.epoch = epoch;
+	w->changed_ns = now_ns(w);
+	job = take_ahead(w);
+	if (job != NULL) {
+		job->matrix_epoch = publisher_epoch(w->publisher) + 1;
+		job->result->epoch = job->matrix_epoch;
+		job->changed_ns = w->changed_ns;
+		w->computed = job->state;
+		if (w->policy.convergence_ns > 0) {
+			deliver(w, job);
+		} else {
+			w->counts.with_epoch++;
+			set_nexthops(w, job);
+		}
+	} else if (!changed && was_level) {
+		w->computed = w->now;
+		if (was_published)
+			w->published = w->now;
+	} else {
+		if (w->policy.convergence_ns == 0)
+			w->counts.late++;
+		if (w->running != NULL && same_state(w->running->state, w->now))
+			w->running->changed_ns = w->changed_ns;
+	}
+	soon(w);
 }
 
 void paths_worker_retire(struct paths_worker *w, uint32_t router_idx, uint32_t dest_idx)
@@ -341,13 +672,13 @@ void paths_worker_retire(struct paths_worker *w, uint32_t router_idx, uint32_t d
 		log_err("routes: no memory, router number %u stays taken", router_idx);
 		return;
 	}
-	*r = (struct retired){router_idx, dest_idx, w->generation, w->retired};
+	*r = (struct retired){router_idx, dest_idx, w->now.generation, w->retired};
 	w->retired = r;
 }
 
 bool paths_worker_pending(const struct paths_worker *w)
 {
-	return w->published_generation != w->generation;
+	return !same_state(w->published, w->now);
 }
 
 uint64_t paths_worker_epoch(const struct paths_worker *w)
@@ -355,24 +686,35 @@ uint64_t paths_worker_epoch(const struct paths_worker *w)
 	return w->published_epoch;
 }
 
+static void publish_all_held(struct paths_worker *w)
+{
+	struct job *last = NULL;
+
+	while (w->held.first != NULL) {
+		job_free(last);
+		last = list_take(&w->held);
+	}
+	if (last != NULL)
+		publish_now(w, last);
+}
+
 void paths_worker_settle(struct paths_worker *w)
 {
-	while (paths_worker_pending(w)) {
-		uint64_t was = w->published_generation;
-
+	publish_all_held(w);
+	while (paths_worker_pending(w) && !same_state(w->computed, w->now)) {
 		if (w->has_thread) {
 			start_job(w);
 			(void)poll(&(struct pollfd){.fd = w->done_fd, .events = POLLIN}, 1, -1);
-			take_result(w);
+			(void)take_result(w);
 		} else {
-			struct job *job = snapshot(w);
+			const struct moment at = {.tsc = publisher_epoch_tsc(w->publisher)};
+			struct job *job = snapshot(w, w->now, &at);
 
 			if (job == NULL)
 				return;
-			job->result = paths_compute(w->memory, &job->graph, job->epoch, &w->cancel);
-			publish_result(w, job);
+			compute(w, job);
+			take_job(w, job);
 		}
-		if (w->published_generation == was)
-			return; // no memory: said in the log
+		publish_all_held(w);
 	}
 }

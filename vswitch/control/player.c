@@ -27,8 +27,7 @@ uint64_t player_now_ns(const struct player *p)
 	return p->clock.now_ns(p->clock.arg);
 }
 
-// When the file's `t_ns`, not before the anchor, is on the clock.
-static uint64_t due_of(const struct player *p, uint64_t t_ns)
+uint64_t player_due_of(const struct player *p, uint64_t t_ns)
 {
 	double span_ns = (double)(t_ns - p->anchor_t_ns) / p->speed;
 
@@ -62,7 +61,7 @@ static uint64_t next_due(const struct player *p)
 	uint64_t t_ns = p->next < p->file->n_epochs ? p->file->epochs[p->next].t_ns
 	                                            : p->file->header->duration_ns;
 
-	return due_of(p, t_ns);
+	return player_due_of(p, t_ns);
 }
 
 static uint64_t slopes_due(const struct player *p)
@@ -79,6 +78,19 @@ static uint64_t lead_ns(const struct player *p)
 	return lead < LEAD_MAX_NS ? lead : LEAD_MAX_NS;
 }
 
+// Next hops that were computed for this epoch go with it. All else voids what was computed ahead.
+static void bring_routes(
+        struct player *p, const struct player_moment *moment, struct matrix_result *result)
+{
+	struct paths_worker *paths = p->control->paths;
+
+	if (moment->epoch != 0)
+		paths_worker_enter(paths, moment->epoch, result->paths_changed);
+	else
+		paths_worker_poke(paths);
+	result->paths_changed = false;
+}
+
 // What is staged becomes an epoch of the switch at moment->at_ns, or at once when that is over.
 static int commit(struct player *p, const struct player_moment *moment, struct fault *fault)
 {
@@ -89,6 +101,7 @@ static int commit(struct player *p, const struct player_moment *moment, struct f
 
 	if (ret < 0)
 		return ret;
+	bring_routes(p, moment, &result);
 	p->ready_ns = player_now_ns(p);
 	if (p->ready_ns < moment->at_ns)
 		p->clock.wait_until(p->clock.arg, moment->at_ns);
@@ -175,7 +188,7 @@ static uint32_t count_overdue(const struct player *p, uint64_t now, uint32_t *re
 	uint32_t n = 0;
 
 	for (uint32_t i = p->next; i < p->file->n_epochs; i = player_skip_keys(p, i + 1)) {
-		if (n > 0 && due_of(p, p->file->epochs[i].t_ns) > now)
+		if (n > 0 && player_due_of(p, p->file->epochs[i].t_ns) > now)
 			break;
 		*ret_last = i;
 		n++;
@@ -197,9 +210,10 @@ static bool by_key(const struct player *p, uint32_t last)
 static void play_epochs(struct player *p, uint64_t now)
 {
 	const struct ephemeris_epoch *epochs = p->file->epochs;
-	uint64_t first_due_ns = due_of(p, epochs[p->next].t_ns);
+	uint64_t first_due_ns = player_due_of(p, epochs[p->next].t_ns);
 	uint32_t last = p->next, n = count_overdue(p, now, &last);
-	struct player_moment moment = {epochs[last].t_ns, due_of(p, epochs[last].t_ns), p->speed};
+	struct player_moment moment = {epochs[last].t_ns, player_due_of(p, epochs[last].t_ns),
+	        p->speed, (uint64_t)last + 1};
 	struct fault fault = {0};
 	bool all = by_key(p, last);
 	int ret;
@@ -226,7 +240,8 @@ static void play_epochs(struct player *p, uint64_t now)
 static void start_over(struct player *p, uint64_t now)
 {
 	const struct ephemeris_header *header = p->file->header;
-	uint64_t due_ns = due_of(p, header->duration_ns), first_due_ns = due_ns, rounds = 0, t_ns;
+	uint64_t due_ns = player_due_of(p, header->duration_ns), first_due_ns = due_ns, rounds = 0,
+	         t_ns;
 	double round_ns = (double)header->duration_ns / p->speed;
 	struct player_moment moment;
 	struct fault fault = {0};
@@ -241,7 +256,7 @@ static void start_over(struct player *p, uint64_t now)
 	p->next = player_skip_keys(p, player_links_seek(&p->links, t_ns));
 	p->epoch = ephemeris_epoch_after(p->file, t_ns) - 1;
 	t_ns = p->file->epochs[p->epoch].t_ns; // a moment that has its place on the clock
-	moment = (struct player_moment){t_ns, due_of(p, t_ns), p->speed};
+	moment = (struct player_moment){t_ns, player_due_of(p, t_ns), p->speed, 0};
 	if (player_commit_all(p, &moment, &fault) < 0)
 		player_stop_with(p, &fault);
 	else
@@ -251,7 +266,7 @@ static void start_over(struct player *p, uint64_t now)
 static void end(struct player *p)
 {
 	uint64_t end_ns = p->file->header->duration_ns;
-	struct player_moment moment = {end_ns, due_of(p, end_ns), 0};
+	struct player_moment moment = {end_ns, player_due_of(p, end_ns), 0, 0};
 	struct fault fault = {0};
 
 	if (player_freeze(p, &moment, &fault) < 0)
@@ -262,7 +277,7 @@ static void end(struct player *p)
 
 static void say_slopes_again(struct player *p, uint64_t now)
 {
-	struct player_moment moment = {player_file_time(p, now), now, p->speed};
+	struct player_moment moment = {player_file_time(p, now), now, p->speed, 0};
 	struct fault fault = {0};
 
 	player_links_touch_slopes(&p->links, now - PLAYER_SLOPE_AGE_EARLY_NS);
@@ -280,7 +295,7 @@ static bool run_next(struct player *p)
 	else if (due_ns > now + lead_ns(p))
 		return false;
 	else if (p->next < p->file->n_epochs &&
-	         !(p->loop && due_of(p, p->file->header->duration_ns) <= now))
+	         !(p->loop && player_due_of(p, p->file->header->duration_ns) <= now))
 		play_epochs(p, now);
 	else if (p->loop)
 		start_over(p, now);
@@ -378,6 +393,8 @@ int player_create(struct control *control, struct player **ret_player, struct fa
 	p->speed = 1;
 	if (player_links_init(&p->links, control) < 0)
 		ret = fault_set(fault, -ENOMEM, NULL, "no memory for the player");
+	if (ret == 0)
+		player_ahead_offer(p);
 	if (ret == 0 && control->base != NULL)
 		ret = make_timer(p, control->base, fault);
 	if (ret < 0) {
@@ -392,6 +409,7 @@ void player_destroy(struct player *p)
 {
 	if (p == NULL)
 		return;
+	player_ahead_detach(p);
 	player_links_fini(&p->links);
 	player_objects_fini(&p->objects);
 	ephemeris_close(p->file);

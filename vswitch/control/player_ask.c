@@ -45,6 +45,8 @@ int player_load(struct player *p, struct ephemeris *file, const char *name, stru
 		return ret;
 	}
 	p->file = file;
+	if (player_ahead_attach(p) < 0)
+		log_warning("play '%s': no memory to look ahead: routes will be late", name);
 	p->state = PLAYER_LOADED;
 	p->t_ns = 0;
 	p->epoch = 0;
@@ -89,7 +91,7 @@ static int check_loop(const struct player *p, double speed, bool loop, struct fa
 // All links at `t_ns`, now. Stands still unless `play`; after an error it does in any case.
 static int go_to(struct player *p, uint64_t t_ns, bool play, struct fault *fault)
 {
-	struct player_moment moment = {t_ns, player_now_ns(p), play ? p->speed : 0};
+	struct player_moment moment = {t_ns, player_now_ns(p), play ? p->speed : 0, 0};
 	struct fault why = {0};
 	int ret;
 
@@ -136,7 +138,8 @@ int player_pause(struct player *p, struct fault *fault)
 
 	if (ret < 0 || p->state != PLAYER_PLAYING)
 		return ret;
-	moment = (struct player_moment){player_file_time(p, player_now_ns(p)), player_now_ns(p), 0};
+	moment = (struct player_moment){
+	        player_file_time(p, player_now_ns(p)), player_now_ns(p), 0, 0};
 	ret = player_freeze(p, &moment, fault);
 	if (ret == 0)
 		p->state = PLAYER_PAUSED;
@@ -148,7 +151,7 @@ int player_pause(struct player *p, struct fault *fault)
 static int change_speed(struct player *p, double speed, struct fault *fault)
 {
 	struct player_moment moment = {
-	        player_file_time(p, player_now_ns(p)), player_now_ns(p), speed};
+	        player_file_time(p, player_now_ns(p)), player_now_ns(p), speed, 0};
 	int ret;
 
 	player_links_touch_slopes(&p->links, UINT64_MAX);
@@ -226,6 +229,7 @@ uint32_t player_stop(struct player *p, bool clean)
 	player_run(p);
 	if (clean)
 		n = player_objects_delete(p->control, p->file, &p->objects);
+	player_ahead_detach(p);
 	player_links_detach(&p->links);
 	player_objects_fini(&p->objects);
 	ephemeris_close(p->file);
@@ -264,7 +268,7 @@ void player_get_status(const struct player *p, struct player_status *s)
 int player_take_back(struct player *p, uint32_t link_id, uint32_t *ret_changed, struct fault *fault)
 {
 	bool play = p->state == PLAYER_PLAYING;
-	struct player_moment moment = {0, player_now_ns(p), play ? p->speed : 0};
+	struct player_moment moment = {0, player_now_ns(p), play ? p->speed : 0, 0};
 	struct matrix_result result = {0};
 	int ret;
 

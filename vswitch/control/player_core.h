@@ -4,6 +4,7 @@
 
 #include "core.h"
 #include "player.h"
+#include "player_ahead.h"
 #include "player_links.h"
 #include "player_load.h"
 
@@ -21,6 +22,7 @@ struct player {
 	char name[256];
 	struct player_objects objects;
 	struct player_links links;
+	struct player_ahead ahead;
 
 	double speed;
 	bool loop;
@@ -38,6 +40,8 @@ struct player {
 // First epoch from `epoch` on that is no key; n_epochs: none.
 uint32_t player_skip_keys(const struct player *player, uint32_t epoch);
 uint64_t player_now_ns(const struct player *player);
+// When the file's `t_ns`, not before the anchor, is on the clock.
+uint64_t player_due_of(const struct player *player, uint64_t t_ns);
 // Where the file is at `now_ns`; never behind what the links were told.
 uint64_t player_file_time(const struct player *player, uint64_t now_ns);
 // What was touched, or every link, takes effect at moment->at_ns, or at once when that is over.

@@ -22,6 +22,7 @@ struct player_moment {
 	uint64_t t_ns; // of the file
 	uint64_t at_ns; // of the clock
 	double speed; // file time a second from then on; 0: it stands still
+	uint64_t epoch; // number of the file's epoch that comes next and now, plus one; 0: another
 };
 
 struct player_slope {

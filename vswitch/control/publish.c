@@ -39,7 +39,7 @@ struct publisher {
 
 	struct view views[2]; // the published one and the next, in turn
 	unsigned view_idx;
-	uint64_t epoch;
+	uint64_t epoch, epoch_tsc;
 	uint64_t applied_tsc;
 	bool dirty;
 
@@ -296,6 +296,16 @@ uint64_t publisher_new_epoch(struct publisher *p)
 uint64_t publisher_epoch(const struct publisher *p)
 {
 	return p->epoch;
+}
+
+void publisher_set_epoch_tsc(struct publisher *p, uint64_t tsc)
+{
+	p->epoch_tsc = tsc;
+}
+
+uint64_t publisher_epoch_tsc(const struct publisher *p)
+{
+	return p->epoch_tsc;
 }
 
 bool publisher_dirty(const struct publisher *p)

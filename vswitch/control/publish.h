@@ -61,6 +61,9 @@ void publisher_defer(
 // A new epoch: the next commit carries its number.
 uint64_t publisher_new_epoch(struct publisher *publisher);
 uint64_t publisher_epoch(const struct publisher *publisher);
+// From when the slopes of the newest epoch count.
+void publisher_set_epoch_tsc(struct publisher *publisher, uint64_t tsc);
+uint64_t publisher_epoch_tsc(const struct publisher *publisher);
 
 bool publisher_dirty(const struct publisher *publisher);
 // Returns how long until the last worker used the new view, ns.
