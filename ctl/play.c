@@ -33,6 +33,8 @@ static void print_status(FILE *out, const json_t *status, const struct invocatio
 	const json_t *file = json_object_get(status, "file");
 	int64_t n_pinned = get_int(status, "skipped_pinned");
 	int64_t n_gone = get_int(status, "skipped_gone");
+	int64_t n_with = get_int(status, "routes_with_epoch");
+	int64_t n_late = get_int(status, "routes_late");
 	const char *error = get_text(status, "error");
 
 	if (file == NULL) {
@@ -50,8 +52,10 @@ static void print_status(FILE *out, const json_t *status, const struct invocatio
 	        get_int(status, "applied"), get_int(status, "merged"), get_int(status, "late"));
 	fprintf(out, "  late    %.1f us the last, %.1f us the most\n", get_real(status, "late_us"),
 	        get_real(status, "late_max_us"));
-	fprintf(out, "  routes  with their epoch %" PRId64 " times, late %" PRId64 " times\n",
-	        get_int(status, "routes_with_epoch"), get_int(status, "routes_late"));
+	if (n_with + n_late > 0)
+		fprintf(out,
+		        "  routes  with their epoch %" PRId64 " times, later %" PRId64 " times\n",
+		        n_with, n_late);
 	if (n_pinned + n_gone > 0)
 		fprintf(out,
 		        "  skipped %" PRId64 " changes of pinned links, %" PRId64
