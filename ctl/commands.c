@@ -2,6 +2,7 @@
 // The commands. Everything that is said about a command is said here, once.
 #include "cmd.h"
 #include "ephemeris_cmd.h"
+#include "import_cmd.h"
 #include "scenario_cmd.h"
 
 // One line a parameter reads best.
@@ -288,6 +289,26 @@ const struct command commands[] = {
 			OPTION("tolerance", VALUE_TEXT, "D", NULL, "largest error of a delay, from 10ns; default 250ns"),
 			OPTION("seed", VALUE_TEXT, "N", NULL, "seed of the run's random choices; default that of the switch"),
 			OPTION("threads", VALUE_TEXT, "N", NULL, "default one for each processor"))},
+	{.words = "ephemeris import", .summary = "Make an ephemeris from files of another emulator.",
+		.run = cmd_ephemeris_import,
+		.detail = "Needs no switch. Says on standard error what it assumed and left out (with --json in the "
+			"result); docs/import.md has the formats. Links of both directions become two links.",
+		.example = "  orrery ephemeris import starrynet Starlink-5-5-550-53-grid-LeastDelay -o star.eph --delay-scale 0.5868",
+		.args = LIST({.name = "FORMAT", .kind = VALUE_CHOICE,
+				.choices = "celestial containerlab csv hypatia kne netsatbench starrynet theaterq",
+				.summary = "what the files are of"},
+			ARG("SOURCE", VALUE_FILE, NULL, 0, "file or folder")),
+		.options = LIST({.name = "output", .letter = 'o', .kind = VALUE_FILE, .value = "FILE",
+				.summary = "the ephemeris to write; needed"},
+			OPTION("delay-scale", VALUE_TEXT, "X", NULL, "multiply all delays by X; default 1"),
+			OPTION("duration", VALUE_TEXT, "D", NULL, "how long it lasts; default as long as the files say"),
+			OPTION("epoch", VALUE_TEXT, "T", NULL, "time 0 in UTC; default what the files say, or 1970"),
+			OPTION("interpolate", VALUE_NONE, NULL, NULL,
+				"move delays in straight lines from one sample to the next"),
+			OPTION("config", VALUE_FILE, "FILE", NULL, "starrynet: its config.json; default the one in SOURCE"),
+			OPTION("return", VALUE_FILE, "FILE", NULL, "theaterq: trace of the other direction"),
+			OPTION("from", VALUE_TEXT, "INTERFACE", NULL, "theaterq: where the link leaves; default a/link0"),
+			OPTION("to", VALUE_TEXT, "INTERFACE", NULL, "theaterq: where it arrives; default b/link0"))},
 	{.words = "ephemeris info", .summary = "Show what an ephemeris file holds, in figures.",
 		.run = cmd_ephemeris_info, .detail = "Checks the whole file. Needs no switch.", .args = EPHEMERIS_ARGS},
 	{.words = "ephemeris dump", .summary = "Print the links of an ephemeris and their changes over time.",
