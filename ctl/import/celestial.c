@@ -348,6 +348,13 @@ static int scale_file(const struct celestial *c, const char *unscaled)
 	return err;
 }
 
+static int go_on(void *arg, double share)
+{
+	const struct import_options *options = arg;
+
+	return options->go_on != NULL ? options->go_on(options->arg) : 0;
+}
+
 static int compile_con(struct celestial *c, struct constellation *con)
 {
 	const struct import_options *options = c->import->options;
@@ -358,9 +365,12 @@ static int compile_con(struct celestial *c, struct constellation *con)
 	        .step_ns = (uint64_t)(fmin(c->resolution_s, STEP_MAX_S) * S_NS),
 	        .tolerance_ns = COMPILE_TOLERANCE_NS,
 	        .n_threads = cpus < COMPILE_THREADS_MAX ? cpus : COMPILE_THREADS_MAX};
+	struct import_options asking = *options;
 	char unscaled[SOURCE_NAME_SIZE];
 	int err;
 
+	compiling.progress = go_on;
+	compiling.arg = &asking;
 	set_phases(c, con);
 	if (options->delay_scale == 1)
 		return compile(con, &compiling, options->output, c->import->fault);

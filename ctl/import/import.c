@@ -106,7 +106,8 @@ int import_run(const struct import_format *format, const struct source *source,
         const struct import_options *options, struct import_notes *notes,
         struct import_result *ret_result, struct fault *fault)
 {
-	const struct sink_options sink_options = {options->output, options->interpolate};
+	const struct sink_options sink_options = {
+	        options->output, options->interpolate, options->go_on, options->arg};
 	struct import import = {.options = options,
 	        .source = source,
 	        .sink = sink_create(&sink_options, fault),

@@ -24,6 +24,9 @@ struct import_options {
 	uint64_t duration_ns; // 0: that of the source
 	int64_t epoch_ns; // UTC of time 0; -1: that of the source
 	bool interpolate; // delays move in straight lines from one sample to the next
+	// May be NULL. Called now and then; not 0 (a negative errno) ends the work.
+	int (*go_on)(void *arg);
+	void *arg;
 };
 
 // What an importer took for granted, left out, or renamed: a topic and a sentence.

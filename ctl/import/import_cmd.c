@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,6 +143,32 @@ static void print_text(struct cli *cli, const struct import_options *options,
 	        simtime_format_span(span, (int64_t)result->duration_ns));
 }
 
+static int go_on(void *arg)
+{
+	const struct timespec now = {0};
+
+	return sigtimedwait(arg, NULL, &now) > 0 ? -EINTR : 0;
+}
+
+// SIGINT and SIGTERM wait until they are asked for, so that no scratch file stays.
+static int run(const struct import_format *format, const struct source *source,
+        struct import_options *options, struct import_notes *notes, struct import_result *result,
+        struct fault *fault)
+{
+	sigset_t stop, before;
+	int err;
+
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGINT);
+	sigaddset(&stop, SIGTERM);
+	sigprocmask(SIG_BLOCK, &stop, &before);
+	options->go_on = go_on;
+	options->arg = &stop;
+	err = import_run(format, source, options, notes, result, fault);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return err;
+}
+
 enum cli_exit cmd_ephemeris_import(struct cli *cli, const struct invocation *in)
 {
 	const char *name = invocation_arg(in, 0);
@@ -153,7 +180,7 @@ enum cli_exit cmd_ephemeris_import(struct cli *cli, const struct invocation *in)
 	enum cli_exit code = read_options(cli, in, name, &options);
 
 	// the table lets only names of formats pass
-	if (code == CLI_OK && import_run(import_format_find(name), &source, &options.import, &notes,
+	if (code == CLI_OK && run(import_format_find(name), &source, &options.import, &notes,
 	                              &result, &fault) != 0)
 		code = cli_fail(cli, &fault);
 	else if (code == CLI_OK && cli->json)

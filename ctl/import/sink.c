@@ -630,6 +630,11 @@ int sink_epoch(struct sink *sink, uint64_t t_ns)
 
 	if (sink->begun && t_ns == sink->t_ns)
 		return 0;
+	if (sink->options.go_on != NULL)
+		err = sink->options.go_on(sink->options.arg);
+	if (err != 0)
+		return fault_set(sink->fault, err, "", "%.200s: interrupted; it is not written",
+		        sink->options.output);
 	if (sink->begun)
 		err = end_epoch(sink);
 	sink->begun = true;

@@ -24,6 +24,8 @@
 struct sink_options {
 	const char *output;
 	bool interpolate;
+	int (*go_on)(void *arg); // NULL: nobody asks; called at each epoch, not 0 ends the work
+	void *arg;
 };
 
 struct sink_counts {

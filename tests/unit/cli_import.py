@@ -7,9 +7,11 @@ import difflib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 TIMEOUT_S = 50
 
@@ -81,21 +83,26 @@ BAD = [
     ('theaterq', 'trace.csv', '', ',1,0\n500000,21', ',1\n500000,21', ':3: has 10 numbers; expected 9'),
     ('starrynet', 'starrynet', 'delay/2.txt', '3.24', 'nan', "2.txt:1: column 3: expected a delay in ms; got 'nan'"),
     ('starrynet', 'starrynet', 'delay/2.txt', '5.11,0.00,0.00,0.00,0.00\n', '', '2.txt:4: has 4 rows; expected 5'),
-    ('starrynet', 'starrynet', 'delay/3.txt', '4.90,0.00,0.00,0.00', '4.90,0.00,0.00,0.00,1', '3.txt:5: expected 5 values'),
+    ('starrynet', 'starrynet', 'delay/3.txt', '4.90,0.00,0.00,0.00', '4.90,0.00,0.00,0.00,1',
+     '3.txt:5: expected 5 values'),
     ('starrynet', 'starrynet', 'delay/1.txt', '0.00,6.51', '0.01,6.51', '1.txt:1: column 1: expected 0'),
     ('starrynet', 'starrynet', 'config.json', '"GS number": 1', '"GS number": 2', '1.txt:1: a matrix of 5 nodes'),
     ('starrynet', 'starrynet', 'config.json', '"Duration (s)": 3', '"Duration (s)": 4', 'delay/4.txt: there is none'),
     ('starrynet', 'starrynet', 'Topo_leo_change.txt', '2-5', '2-6', 'Topo_leo_change.txt:4: expected'),
     ('netsatbench', 'netsatbench', 'epochs/NetSatBench-epoch0.json', '3.5ms', '3.5mm', 'epoch0.json: delay: expected'),
-    ('netsatbench', 'netsatbench', 'epochs/NetSatBench-epoch0.json', '"limit": 100 }', '"limit": 100 ', 'epoch0.json:6: '),
-    ('netsatbench', 'netsatbench', 'epochs/NetSatBench-epoch2.json', '13:00:05', '12:00:05', 'epoch2.json: time: expected one not before'),
+    ('netsatbench', 'netsatbench', 'epochs/NetSatBench-epoch0.json', '"limit": 100 }', '"limit": 100 ',
+     'epoch0.json:6: '),
+    ('netsatbench', 'netsatbench', 'epochs/NetSatBench-epoch2.json', '13:00:05', '12:00:05',
+     'epoch2.json: time: expected one not before'),
     ('netsatbench', 'netsatbench', 'sat-config.json', '"grd1"', '"grd2"', "'grd1' is no node"),
     ('hypatia', 'hypatia', 'isls.txt', '2 5', '2 6', 'isls.txt:7: expected two satellites from 0 to 5'),
     ('hypatia', 'hypatia', 'tles.txt', '2 3\n', '2 4\n', 'tles.txt:1: says 2 orbits of 4'),
     ('hypatia', 'hypatia', 'tles.txt', ' 53.0000', ' 54.0000', 'tles.txt:4: checksum'),
     ('hypatia', 'hypatia', 'ground_stations.txt', '1,Sao', '2,Sao', 'ground_stations.txt:2: id: expected 1'),
-    ('hypatia', 'hypatia', 'dynamic_state_500ms_for_4s/fstate_1500000000.txt', '7,6,2', '7,6,6', 'fstate_1500000000.txt:1: a hop from one station'),
-    ('celestial', 'config.toml', '', 'eccentricity = 0.0', 'eccentricity = 0.1', ':20: eccentricity: expected a number from 0 to 0'),
+    ('hypatia', 'hypatia', 'dynamic_state_500ms_for_4s/fstate_1500000000.txt', '7,6,2', '7,6,6',
+     'fstate_1500000000.txt:1: a hop from one station'),
+    ('celestial', 'config.toml', '', 'eccentricity = 0.0', 'eccentricity = 0.1',
+     ':20: eccentricity: expected a number from 0 to 0'),
     ('celestial', 'config.toml', '', 'offset = 30', 'offset = {}', ':5: tables in braces'),
     ('celestial', 'config.toml', '', 'offset = 30', 'duration = 30', ":5: key 'duration': it is there already"),
     ('celestial', 'config.toml', '', 'lat = -0.2', 'lat = "x"', ':30: lat: expected a number'),
@@ -126,11 +133,26 @@ def check_bad(orrery, case, folder):
     return good
 
 
+def check_stop(orrery, folder):
+    # ten years of a constellation take minutes
+    process = subprocess.Popen([orrery, 'ephemeris', 'import', 'hypatia', 'hypatia', '-o', folder + '/long.eph',
+                                '--duration', '87600h'], stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + TIMEOUT_S
+    while not any(name.startswith('long.eph.tmp') for name in os.listdir(folder)):
+        assert process.poll() is None and time.monotonic() < end, 'no scratch file'
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 1 and 'interrupted' in message, (process.returncode, message)
+    assert os.listdir(folder) == [], os.listdir(folder)
+
+
 def main(update, orrery, golden):
     orrery = os.path.abspath(orrery)
     os.chdir(golden)
     with tempfile.TemporaryDirectory(prefix='orrery-import-') as folder:
         results = [compare(update, case[0], imported(orrery, case, folder)) for case in CASES]
+        check_stop(orrery, folder)
         results += [check_bad(orrery, case, folder) for case in BAD]
     return 0 if all(results) else 1
 
