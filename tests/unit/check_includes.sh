@@ -22,6 +22,7 @@ ctl/ephemeris: ctl/ephemeris ctl/scenario ctl vswitch/api vswitch/base
 ctl/verify: ctl/verify ctl vswitch/api vswitch/base
 ctl/doctor: ctl/doctor ctl vswitch/api vswitch/base
 cni-shim: cni-shim vswitch/api vswitch/base
+podsim: podsim vswitch/base
 '
 no_dpdk='vswitch/base vswitch/api ctl ctl/scenario ctl/ephemeris ctl/verify ctl/doctor cni-shim'
 ctl/import: ctl/import ctl/ephemeris ctl/scenario ctl vswitch/api vswitch/base
@@ -29,11 +30,12 @@ ctl/doctor: ctl/doctor ctl vswitch/api vswitch/base
 cni-shim: cni-shim vswitch/api vswitch/base
 '
 no_dpdk='vswitch/base vswitch/api ctl ctl/scenario ctl/ephemeris ctl/import ctl/doctor cni-shim'
+no_dpdk='vswitch/base vswitch/api ctl ctl/scenario ctl/ephemeris ctl/doctor cni-shim podsim'
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-find vswitch pmd ctl cni-shim -name '*.[ch]' | sort >"$work/files"
+find vswitch pmd ctl cni-shim podsim -name '*.[ch]' | sort >"$work/files"
 # file, included name
 while read -r file; do
 	sed -n 's/^[ \t]*#[ \t]*include[ \t]*\([<"][^>"]*\)[>"].*/\1/p' "$file" |
