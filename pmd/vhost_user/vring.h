@@ -23,6 +23,8 @@
 #include "guest_memory.h"
 
 #define VRING_SIZE_MAX 32768 // virtio 1.2 sections 2.7 and 2.8
+// Descriptors of one chain: bounds what a guest can have its worker do for one frame.
+#define VRING_CHAIN_MAX 256
 
 struct rte_mbuf;
 struct rte_mempool;
@@ -33,11 +35,11 @@ enum vring_fault {
 	VRING_FAULT_INDEX, // split: the available index ran more than a ring ahead
 	VRING_FAULT_HEAD, // split: a descriptor number beyond the ring
 	VRING_FAULT_ADDRESS, // a buffer outside the shared memory
-	VRING_FAULT_CHAIN, // a chain with a loop, or longer than the ring
-	VRING_FAULT_INDIRECT, // an indirect table that is nested, misaligned, empty or not
-	                      // negotiated
+	VRING_FAULT_CHAIN, // a chain with a loop, or longer than the ring or VRING_CHAIN_MAX
+	VRING_FAULT_INDIRECT, // an indirect table that is nested, empty, cut off or not negotiated
 	VRING_FAULT_DIRECTION, // a buffer to read where one to write belongs, or the reverse
 	VRING_FAULT_ID, // packed: a buffer id beyond the ring
+	VRING_FAULT_ROOM, // a receive buffer too small for a header
 	VRING_N_FAULTS,
 };
 
@@ -59,7 +61,9 @@ struct vring_config {
 	int call_fd; // borrowed, an eventfd; -1: the guest polls
 	void *inflight; // this ring's part of the shared region (INFLIGHT_SHMFD), NULL: not
 	                // negotiated
-	uint16_t max_frame; // longest frame that is taken or given, bytes
+	uint16_t max_frame; // longest frame that is taken or given, bytes; a buffer of the pool
+	                    // holds it
+	uint16_t port; // m->port of the frames taken
 };
 
 // Written by the worker, read by control.
@@ -77,8 +81,11 @@ struct vring;
 // In the manner of sizeof: what vring_start needs.
 size_t vring_size(void);
 
-// Takes the ring at config->first_avail. -EINVAL (size), -EFAULT (a part of the ring outside the
-// shared memory or misaligned). The ring is stopped before.
+// Takes the ring where it was left: packed at config->first_avail, split at its used index, which
+// is right even when the front end's base is not (after a crash): buffers go back in order, before
+// a call returns. -EINVAL (size), -EFAULT (a part of the ring outside the shared memory or
+// misaligned). The ring is stopped before. It starts disarmed, and the first vring_call calls in
+// any case.
 __attribute__((warn_unused_result)) int vring_start(
         struct vring *vring, const struct vring_config *config);
 // Where to go on: what GET_VRING_BASE answers. Writes what the guest has not been told yet.
@@ -89,16 +96,17 @@ struct vring_base {
 struct vring_base vring_stop(struct vring *vring);
 void vring_set_call(struct vring *vring, int call_fd);
 
-// Up to `n` frames that the guest sent, each in one mbuf from `pool`. Their buffers are given back
-// to the guest before it returns.
+// Up to `n` frames (64 a call) that the guest sent, each in one mbuf from `pool`. Their buffers are
+// given back to the guest before it returns.
 uint16_t vring_dequeue(
         struct vring *vring, struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t n);
-// Copies frames (single- or multi-segment) to the guest, in order, and returns how many found room:
-// the first ones. The mbufs stay the caller's.
+// Copies frames (single- or multi-segment) to the guest, in order, and returns how many are done
+// with: the first ones. For the others there is no room now. Frames that no buffer here can hold
+// are done with too, and counted in bad_pkts. The mbufs stay the caller's.
 uint16_t vring_enqueue(struct vring *vring, struct rte_mbuf *const *pkts, uint16_t n);
 
-// Whether the guest has made something available that was not there when last looked. Cheap: one
-// load of guest memory. vring_prefetch brings it near.
+// Whether something is available to take. Cheap: one load of guest memory. vring_prefetch brings it
+// near.
 bool vring_pending(const struct vring *vring);
 void vring_prefetch(const struct vring *vring);
 
