@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fault.h"
+
 #define GUEST_REGIONS_MAX 32 // CONFIGURE_MEM_SLOTS; a SET_MEM_TABLE message holds 8
 
 struct guest_region {
@@ -57,3 +59,11 @@ static inline void *guest_memory_at_user(
 	}
 	return NULL;
 }
+
+// Adds a region, in its place by size. -EINVAL with a fault: empty, wrapping, overlapping, or one
+// too many.
+__attribute__((warn_unused_result)) int guest_memory_add(
+        struct guest_memory *memory, const struct guest_region *region, struct fault *fault);
+// Takes the region out and returns it by `ret_region`; it is known by all three numbers. -ENOENT.
+__attribute__((warn_unused_result)) int guest_memory_del(struct guest_memory *memory,
+        uint64_t guest_addr, uint64_t size, uint64_t user_addr, struct guest_region *ret_region);
