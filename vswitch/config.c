@@ -332,7 +332,7 @@ static int read_eal_args(struct config_source *source, config_setting_t *setting
 	return 0;
 }
 
-static const char *const driver_names[] = {"af_xdp", "ethdev"};
+static const char *const driver_names[] = {"af_xdp", "ethdev", "vhost_user"};
 
 #define N_DRIVERS (sizeof(driver_names) / sizeof(driver_names[0]))
 
@@ -361,7 +361,7 @@ static int read_drivers(struct config_source *source, config_setting_t *setting)
 
 		if (text == NULL || !is_driver(text))
 			return config_refuse(source, config_setting_get_elem(setting, (unsigned)i),
-			        NULL, "expected \"af_xdp\" or \"ethdev\"");
+			        NULL, "expected \"af_xdp\", \"ethdev\" or \"vhost_user\"");
 		for (int k = 0; k < i; k++) {
 			if (strcmp(config->drivers[k], text) == 0)
 				return config_refuse(source,

@@ -100,6 +100,7 @@ static const struct port_ops *find_driver(const char *name)
 	static const struct port_ops *const known[] = {
 	        &af_xdp_ops,
 	        &ethdev_ops,
+	        &vhost_user_ops,
 	        NULL,
 	};
 
