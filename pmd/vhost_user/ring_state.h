@@ -51,26 +51,28 @@ struct vring {
 	alignas(64) uint8_t *desc; // split: descriptor table; packed: the ring
 	uint8_t *driver; // split: available ring; packed: driver event suppression
 	uint8_t *device; // split: used ring; packed: device event suppression
-	uint64_t rearm; // of mbufs: data_off, refcnt, nb_segs, port
 	void *inflight;
 	uint16_t next_avail; // split: free-running; packed: place in the ring
 	uint16_t known_avail; // split: the guest's index when it was read last
-	uint16_t next_used;
-	uint16_t called_used; // next_used at the last look at whether the guest wants a call
+	uint16_t next_used; // split
 	uint16_t size;
 	uint16_t mask; // split
 	int call_fd;
 	uint8_t fault; // atomic: control reads it
-	bool packed, event_idx, avail_wrap, used_wrap, called_wrap;
+	bool packed, event_idx;
+	bool avail_wrap; // packed
+	uint32_t uncalled; // packed: descriptors, split: chains used since the guest was asked
 	bool call_due; // call without looking: nobody knows what the guest was told before
 
 	// constant while the ring runs, but for the window
 	alignas(64) struct window window;
+	uint64_t rearm; // of mbufs: data_off, refcnt, nb_segs, port
 	const struct guest_memory *memory;
 	uint16_t max_frame;
 	uint16_t header; // bytes before a frame
 	bool indirect, mergeable, receive;
-	uint32_t n_resubmit; // what an earlier back end left in flight
+	uint16_t n_journal; // packed, with `inflight`: descriptors noted in this call
+	uint64_t journal_counter;
 
 	// worker writes, control reads
 	alignas(64) struct vring_counters counters;
@@ -121,6 +123,26 @@ static inline uint16_t load_u16_unaligned(const uint8_t *p)
 	} __attribute__((packed, may_alias));
 
 	return ((const volatile struct word *)p)->value;
+}
+
+static inline uint32_t load_u32(const void *p)
+{
+	return __atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t load_u64(const void *p)
+{
+	return __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
+}
+
+static inline void store_u32(void *p, uint32_t value)
+{
+	__atomic_store_n((uint32_t *)p, value, __ATOMIC_RELAXED);
+}
+
+static inline void store_release_u64(void *p, uint64_t value)
+{
+	__atomic_store_n((uint64_t *)p, value, __ATOMIC_RELEASE);
 }
 
 static inline void store_u64(void *p, uint64_t value)
@@ -290,6 +312,14 @@ static inline void copy_frame(uint8_t *dst, const uint8_t *src, uint32_t len)
 	if (done < len)
 		copy_64(dst + len - 64, src + len - 64);
 }
+
+// Whether chains could be found for a frame.
+enum take {
+	TAKE_DONE,
+	TAKE_NO_ROOM, // for now
+	TAKE_NEVER, // the frame does not fit into what the guest offers
+	TAKE_FAULT,
+};
 
 // The layouts. The caller has seen to it that the ring is without fault.
 struct layout {

@@ -10,6 +10,7 @@
 #include <rte_mempool.h>
 #include <rte_prefetch.h>
 
+#include "resume.h"
 #include "ring_state.h"
 
 // Offsets: flags, index and entries begin both the available and the used ring.
@@ -84,6 +85,7 @@ static void put_used(struct vring *vring, uint16_t id, uint32_t len)
 
 	*(struct used_entry *)__builtin_assume_aligned(entry, 4) = (struct used_entry){id, len};
 	vring->next_used++;
+	vring->uncalled++;
 	vring->next_avail++;
 }
 
@@ -347,13 +349,6 @@ struct chains {
 	uint32_t lens[VRING_CHAIN_MAX];
 };
 
-enum take {
-	TAKE_DONE,
-	TAKE_NO_ROOM, // for now
-	TAKE_NEVER, // the frame does not fit into what the guest offers
-	TAKE_FAULT,
-};
-
 // Collects chains until they have room for `len` bytes; only one if they may not be merged.
 static enum take collect_chains(
         struct vring *vring, uint32_t len, struct chains *chains, struct segments *segments)
@@ -465,12 +460,13 @@ static void split_disarm(struct vring *vring)
 
 static bool split_wants_call(struct vring *vring)
 {
-	uint16_t before = vring->called_used, now = vring->next_used;
+	uint16_t now = vring->next_used;
+	uint32_t n_used = vring->uncalled;
 	bool due = vring->call_due;
 
-	if (now == before && !due)
+	if (n_used == 0 && !due)
 		return false;
-	vring->called_used = now;
+	vring->uncalled = 0;
 	vring->call_due = false;
 	// either we see what the guest asks for, or it sees what was used
 	atomic_thread_fence(memory_order_seq_cst);
@@ -478,7 +474,8 @@ static bool split_wants_call(struct vring *vring)
 		return true;
 	if (!vring->event_idx)
 		return (load_u16(vring->driver + RING_FLAGS) & AVAIL_NO_INTERRUPT) == 0;
-	return (uint16_t)(now - load_u16(used_event(vring)) - 1) < (uint16_t)(now - before);
+	// asked for a call at one of these
+	return (uint16_t)(now - load_u16(used_event(vring)) - 1) < n_used;
 }
 
 static int split_start(struct vring *vring, const struct vring_config *config)
@@ -495,8 +492,8 @@ static int split_start(struct vring *vring, const struct vring_config *config)
 	// the base is wrong after a crash (front ends answer with what they heard last); the used
 	// index is right always, see above
 	vring->next_used = load_u16(vring->device + RING_IDX);
-	vring->next_avail = vring->known_avail = vring->called_used = vring->next_used;
-	return 0;
+	vring->next_avail = vring->known_avail = vring->next_used;
+	return vring->inflight != NULL ? resume_split(vring, vring->driver + RING_ENTRIES) : 0;
 }
 
 static struct vring_base split_stop(struct vring *vring)

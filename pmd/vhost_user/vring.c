@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "resume.h"
 #include "ring_state.h"
 
 size_t vring_size(void)
@@ -69,6 +70,8 @@ int vring_start(struct vring *vring, const struct vring_config *config)
 struct vring_base vring_stop(struct vring *vring)
 {
 	vring_call(vring);
+	if (vring->inflight != NULL)
+		resume_forget(vring);
 	return layout_of(vring)->stop(vring);
 }
 

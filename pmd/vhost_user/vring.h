@@ -81,11 +81,12 @@ struct vring;
 // In the manner of sizeof: what vring_start needs.
 size_t vring_size(void);
 
-// Takes the ring where it was left: packed at config->first_avail, split at its used index, which
-// is right even when the front end's base is not (after a crash): buffers go back in order, before
-// a call returns. -EINVAL (size), -EFAULT (a part of the ring outside the shared memory or
-// misaligned). The ring is stopped before. It starts disarmed, and the first vring_call calls in
-// any case.
+// Takes the ring where it was left: packed at config->first_used, split at its used index. That is
+// right even when the front end's base is not (after a crash), because buffers go back in order and
+// before a call returns: what lies behind it was not touched. With `inflight`, a region whose ring
+// was not stopped by vring_stop decides (resume.h). -EINVAL (size), -EFAULT (a part of the ring
+// outside the shared memory or misaligned), -ENOMEM. The ring is stopped before. It starts
+// disarmed, and the first vring_call calls in any case.
 __attribute__((warn_unused_result)) int vring_start(
         struct vring *vring, const struct vring_config *config);
 // Where to go on: what GET_VRING_BASE answers. Writes what the guest has not been told yet.

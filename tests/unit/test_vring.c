@@ -400,7 +400,7 @@ static const struct rig_kind call_kinds[] = {
         {.name = "flags", .size = 16, .version_1 = true},
         {.name = "events", .size = 16, .version_1 = true, .event_idx = true, .first_idx = 65000},
 };
-static const bool layouts[] = {false};
+static const bool layouts[] = {false, true};
 
 int main(void)
 {
