@@ -118,11 +118,11 @@ static inline void store_release_u16(void *p, uint16_t value)
 // A header lies where the guest likes.
 static inline uint16_t load_u16_unaligned(const uint8_t *p)
 {
-	struct word {
-		uint16_t value;
-	} __attribute__((packed, may_alias));
+	uint16_t value;
 
-	return ((const volatile struct word *)p)->value;
+	memcpy(&value, p, sizeof(value));
+	__asm__ volatile("" : "+r"(value));
+	return value;
 }
 
 static inline uint32_t load_u32(const void *p)
@@ -167,15 +167,14 @@ static inline struct desc load_desc(const uint8_t *p)
 // Indirect tables lie where the guest likes.
 static inline struct desc load_desc_unaligned(const uint8_t *p)
 {
-	struct word {
-		uint64_t value;
-	} __attribute__((packed, may_alias));
-	const volatile struct word *words = (const volatile struct word *)p;
 	union {
 		uint64_t words[2];
 		struct desc desc;
-	} copy = {.words = {words[0].value, words[1].value}};
+	} copy;
 
+	memcpy(&copy, p, sizeof(copy));
+	// the compiler may not load it again instead of keeping it
+	__asm__ volatile("" : "+r"(copy.words[0]), "+r"(copy.words[1]));
 	return copy.desc;
 }
 
@@ -240,7 +239,7 @@ bool frame_fits(struct vring *vring, const struct rte_mbuf *m);
 // no next segment.
 static inline void mbuf_set(const struct vring *vring, struct rte_mbuf *m, uint32_t len)
 {
-	*(uint64_t *)__builtin_assume_aligned(m->rearm_data, 8) = vring->rearm;
+	*(uint64_t *)&m->rearm_data = vring->rearm;
 	m->ol_flags = 0;
 	m->packet_type = 0;
 	m->pkt_len = len;
@@ -276,22 +275,39 @@ static inline void prefetch_write(const void *p)
 }
 
 // Copies of frames. The usual ones are short: straight lines of fixed size beat a call.
-typedef uint8_t bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
 
-static inline void copy_16(uint8_t *dst, const uint8_t *src)
+static inline bytes16 load_16(const uint8_t *p)
 {
-	*(bytes16 *)dst = *(const bytes16 *)src;
+	bytes16 value;
+
+	memcpy(&value, p, sizeof(value));
+	return value;
+}
+
+static inline void store_16(uint8_t *p, bytes16 value)
+{
+	memcpy(p, &value, sizeof(value));
+}
+
+// All loads come first: the compiler cannot know that the places do not overlap.
+static inline void copy_32(uint8_t *dst, const uint8_t *src)
+{
+	bytes16 a = load_16(src), b = load_16(src + 16);
+
+	store_16(dst, a);
+	store_16(dst + 16, b);
 }
 
 static inline void copy_64(uint8_t *dst, const uint8_t *src)
 {
-	bytes16 a = *(const bytes16 *)src, b = *(const bytes16 *)(src + 16);
-	bytes16 c = *(const bytes16 *)(src + 32), d = *(const bytes16 *)(src + 48);
+	bytes16 a = load_16(src), b = load_16(src + 16);
+	bytes16 c = load_16(src + 32), d = load_16(src + 48);
 
-	*(bytes16 *)dst = a;
-	*(bytes16 *)(dst + 16) = b;
-	*(bytes16 *)(dst + 32) = c;
-	*(bytes16 *)(dst + 48) = d;
+	store_16(dst, a);
+	store_16(dst + 16, b);
+	store_16(dst + 32, c);
+	store_16(dst + 48, d);
 }
 
 void copy_short(uint8_t *dst, const uint8_t *src, uint32_t len);

@@ -80,10 +80,11 @@ static uint16_t load_heads(struct vring *vring, uint16_t *heads, uint16_t n)
 
 static void put_used(struct vring *vring, uint16_t id, uint32_t len)
 {
+	struct used_entry used = {id, len};
 	uint8_t *entry = vring->device + RING_ENTRIES +
 	                 sizeof(struct used_entry) * (vring->next_used & vring->mask);
 
-	*(struct used_entry *)__builtin_assume_aligned(entry, 4) = (struct used_entry){id, len};
+	memcpy(entry, &used, sizeof(used));
 	vring->next_used++;
 	vring->uncalled++;
 	vring->next_avail++;

@@ -290,13 +290,11 @@ uint16_t mbufs_get(
 void copy_short(uint8_t *dst, const uint8_t *src, uint32_t len)
 {
 	if (len >= 32) {
-		copy_16(dst, src);
-		copy_16(dst + 16, src + 16);
-		copy_16(dst + len - 32, src + len - 32);
-		copy_16(dst + len - 16, src + len - 16);
+		copy_32(dst, src);
+		copy_32(dst + len - 32, src + len - 32);
 	} else if (len >= 16) {
-		copy_16(dst, src);
-		copy_16(dst + len - 16, src + len - 16);
+		store_16(dst, load_16(src));
+		store_16(dst + len - 16, load_16(src + len - 16));
 	} else {
 		memcpy(dst, src, len);
 	}
