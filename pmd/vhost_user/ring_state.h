@@ -239,7 +239,8 @@ bool frame_fits(struct vring *vring, const struct rte_mbuf *m);
 // no next segment.
 static inline void mbuf_set(const struct vring *vring, struct rte_mbuf *m, uint32_t len)
 {
-	*(uint64_t *)&m->rearm_data = vring->rearm;
+	memcpy((char *)m + offsetof(struct rte_mbuf, rearm_data), &vring->rearm,
+	        sizeof(vring->rearm));
 	m->ol_flags = 0;
 	m->packet_type = 0;
 	m->pkt_len = len;

@@ -16,21 +16,16 @@ pmd/vhost_user: pmd/vhost_user pmd vswitch/base
 vswitch/datapath: vswitch/datapath pmd/port_ops.h vswitch/base
 vswitch/control: vswitch/control vswitch/datapath pmd vswitch/api vswitch/base
 vswitch: vswitch vswitch/control vswitch/datapath pmd vswitch/api vswitch/base
-ctl: ctl ctl/scenario ctl/ephemeris ctl/import ctl/doctor vswitch/api vswitch/base
+ctl: ctl ctl/scenario ctl/ephemeris ctl/import ctl/verify ctl/doctor vswitch/api vswitch/base
 ctl/scenario: ctl/scenario ctl vswitch/api vswitch/base
 ctl/ephemeris: ctl/ephemeris ctl/scenario ctl vswitch/api vswitch/base
+ctl/import: ctl/import ctl/ephemeris ctl/scenario ctl vswitch/api vswitch/base
 ctl/verify: ctl/verify ctl vswitch/api vswitch/base
 ctl/doctor: ctl/doctor ctl vswitch/api vswitch/base
 cni-shim: cni-shim vswitch/api vswitch/base
 podsim: podsim vswitch/base
 '
-no_dpdk='vswitch/base vswitch/api ctl ctl/scenario ctl/ephemeris ctl/verify ctl/doctor cni-shim'
-ctl/import: ctl/import ctl/ephemeris ctl/scenario ctl vswitch/api vswitch/base
-ctl/doctor: ctl/doctor ctl vswitch/api vswitch/base
-cni-shim: cni-shim vswitch/api vswitch/base
-'
-no_dpdk='vswitch/base vswitch/api ctl ctl/scenario ctl/ephemeris ctl/import ctl/doctor cni-shim'
-no_dpdk='vswitch/base vswitch/api ctl ctl/scenario ctl/ephemeris ctl/doctor cni-shim podsim'
+no_dpdk='vswitch/base vswitch/api ctl ctl/scenario ctl/ephemeris ctl/import ctl/verify ctl/doctor cni-shim podsim'
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
