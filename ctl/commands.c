@@ -37,7 +37,7 @@ const struct parameter global_options[] = {
 #define ARG_PREFIX ARG("PREFIX", VALUE_TEXT, "prefix", 0, "IPv6 prefix, as in fd00:3::/64")
 #define KEYWORD_BOTH OPTION("both", VALUE_TRUE, NULL, "reverse", "the same for the link in the other direction")
 #define KIND_CHOICE "pod router"
-#define BACKEND_CHOICE "af_xdp ethdev"
+#define BACKEND_CHOICE "af_xdp vhost_user ethdev"
 #define LEVEL_CHOICE "err warning notice info debug"
 
 static const struct parameter link_keywords[] = {
@@ -79,6 +79,9 @@ static const struct parameter port_keywords[] = {
 		.summary = "route in the pod through this interface; may be given again"},
 	{.name = "via", .kind = VALUE_TEXT, .value = "ADDRESS", .flags = REPEATED,
 		.summary = "gateway of the route before it"},
+	OPTION("socket", VALUE_TEXT, "PATH", "socket", "vhost_user: where it is; default one named after the interface"),
+	OPTION("server", VALUE_TRUE, NULL, "socket_server", "vhost_user: the switch listens there; else it connects"),
+	OPTION("queue-pairs", VALUE_INTEGER, "N", "queue_pairs", "vhost_user: at most so many; default 1"),
 	OPTION("devargs", VALUE_TEXT, "TEXT", "devargs", "ethdev: DPDK's device and its arguments"),
 	{.name = NULL},
 };
@@ -121,9 +124,11 @@ const struct command commands[] = {
 
 	{.words = "port add", .summary = "Add a port at an interface.", .run = cmd_port_add,
 		.detail = "The interface is added if it is not there. With af_xdp the pod gets a network interface in its "
-			"namespace. Repeating the same command changes nothing.",
+			"namespace; with vhost_user the switch connects to the socket of a DPDK pod or virtual machine, as often as "
+			"that comes back, or listens for it. Repeating the same command changes nothing.",
 		.example = "  orrery port add gs-bonn/eth0 af_xdp node-kind pod netns bonn ifname eth0 address fd00:1::2/64 \\\n"
-			"      route ::/0 via fe80::1",
+			"      route ::/0 via fe80::1\n"
+			"  orrery port add sat-0-0/vm0 vhost_user server socket /run/vm0.sock",
 		.args = LIST(ARG_INTERFACE, {.name = "BACKEND", .kind = VALUE_CHOICE, .choices = BACKEND_CHOICE,
 			.param = "backend", .flags = OPTIONAL, .summary = "driver; default af_xdp"}),
 		.keywords = port_keywords},
@@ -137,6 +142,8 @@ const struct command commands[] = {
 		.options = LIST(OPTION("node", VALUE_NODE, "NODE", "node", "only ports of this node"),
 			{.name = "backend", .kind = VALUE_CHOICE, .value = "BACKEND", .choices = BACKEND_CHOICE,
 				.param = "backend", .summary = "only ports of this driver"},
+			{.name = "state", .kind = VALUE_CHOICE, .value = "STATE", .choices = "up down waiting broken",
+				.param = "state", .summary = "only ports in this state"},
 			OPTION("owner", VALUE_TEXT, "PREFIX", "owner_prefix", "only ports whose owner begins so"))},
 
 	{.words = "link set", .summary = "Plug a link, or change what is named and nothing else.",

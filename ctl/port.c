@@ -119,6 +119,15 @@ static void print_field(FILE *out, const char *title, const char *text)
 		fprintf(out, "%-11s %s\n", title, text);
 }
 
+static void print_details(FILE *out, json_t *details)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach (details, name, value)
+		print_field(out, name, json_string_value(value));
+}
+
 static void print_port(FILE *out, const json_t *port, const struct invocation *in)
 {
 	const json_t *stats = json_object_get(port, "stats");
@@ -126,6 +135,9 @@ static void print_port(FILE *out, const json_t *port, const struct invocation *i
 	fprintf(out, "port %s, id %" PRId64 ", %s, worker %" PRId64 "%s\n",
 	        get_text(port, "interface"), get_int(port, "id"), get_text(port, "backend"),
 	        get_int(port, "worker"), get_bool(port, "adopted") ? ", adopted" : "");
+	if (*get_text(port, "state") != '\0')
+		fprintf(out, "%-11s %s%s%s\n", "state", get_text(port, "state"),
+		        *get_text(port, "reason") != '\0' ? ": " : "", get_text(port, "reason"));
 	if (get_bool(port, "gone"))
 		fprintf(out, "%-11s the pod's interface vanished; 'port add' makes it anew\n",
 		        "gone");
@@ -136,6 +148,7 @@ static void print_port(FILE *out, const json_t *port, const struct invocation *i
 	if (get_int(port, "netns_inode") != 0)
 		fprintf(out, "%-11s net:[%" PRId64 "]\n", "netns", get_int(port, "netns_inode"));
 	print_texts(out, "addresses", json_object_get(port, "addresses"));
+	print_details(out, json_object_get(port, "details"));
 	fprintf(out, "%-11s %" PRId64 " frames, %" PRId64 " bytes from the pod\n", "received",
 	        get_int(stats, "rx_pkts"), get_int(stats, "rx_bytes"));
 	fprintf(out, "%-11s %" PRId64 " frames, %" PRId64 " bytes to the pod\n", "sent",
@@ -156,7 +169,7 @@ CMD(port_show)
 static void print_ports(FILE *out, const json_t *ports, const struct invocation *in)
 {
 	struct columns *columns = columns_create(
-	        "INTERFACE BACKEND IFNAME >MTU >WORKER >RX_FRAMES >TX_FRAMES >LOST OWNER");
+	        "INTERFACE BACKEND STATE IFNAME >MTU >WORKER >RX_FRAMES >TX_FRAMES >LOST OWNER");
 	const json_t *port;
 	char text[UNITS_TEXT_SIZE];
 	size_t i;
@@ -169,6 +182,7 @@ static void print_ports(FILE *out, const json_t *ports, const struct invocation 
 
 		columns_cell(columns, "%s", get_text(port, "interface"));
 		columns_cell(columns, "%s", get_text(port, "backend"));
+		columns_cell(columns, "%s", get_text(port, "state"));
 		columns_cell(columns, "%s", get_text(port, "ifname"));
 		columns_cell(columns, "%" PRId64, get_int(port, "mtu"));
 		columns_cell(columns, "%" PRId64, get_int(port, "worker"));

@@ -420,11 +420,14 @@ int handle_port_show(const struct request *request, json_t **ret_result, struct 
 
 static bool is_listed(const struct switch_port *p, const json_t *params)
 {
+	const char *state = param_string(params, "state", NULL);
+	char reason[PORT_REASON_SIZE];
 	const char *node = param_string(params, "node", NULL);
 	const char *backend = param_string(params, "backend", NULL);
 	const char *prefix = param_string(params, "owner_prefix", NULL);
 
-	return (node == NULL || strcmp(p->iface->node->name, node) == 0) &&
+	return (state == NULL || strcmp(ports_state(p, reason, sizeof(reason)), state) == 0) &&
+	       (node == NULL || strcmp(p->iface->node->name, node) == 0) &&
 	       (backend == NULL || strcmp(p->port.ops->name, backend) == 0) &&
 	       (prefix == NULL || strncmp(p->port.owner, prefix, strlen(prefix)) == 0);
 }

@@ -294,6 +294,10 @@ static const struct result_field port_show_result[] = {
 static const struct param port_list_params[] = {
         {.name = "node", .type = PARAM_NODE, .summary = "only ports of this node"},
         {.name = "backend", .type = PARAM_STRING, .max = 32, .summary = "only these"},
+        {.name = "state",
+                .type = PARAM_CHOICE,
+                .choices = "up|down|waiting|broken",
+                .summary = "only ports in this state"},
         {.name = "owner_prefix",
                 .type = PARAM_STRING,
                 .max = 191,
