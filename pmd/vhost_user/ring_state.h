@@ -239,7 +239,7 @@ bool frame_fits(struct vring *vring, const struct rte_mbuf *m);
 // no next segment.
 static inline void mbuf_set(const struct vring *vring, struct rte_mbuf *m, uint32_t len)
 {
-	memcpy((char *)m + offsetof(struct rte_mbuf, rearm_data), &vring->rearm,
+	memcpy((uint8_t *)m + offsetof(struct rte_mbuf, rearm_data), &vring->rearm,
 	        sizeof(vring->rearm));
 	m->ol_flags = 0;
 	m->packet_type = 0;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
@@ -38,6 +39,19 @@ static int close_pool(void **state)
 	return 0;
 }
 
+static size_t inflight_bytes(uint16_t size)
+{
+	return 32 * (size + 1ull);
+}
+
+static uint8_t *map_inflight(uint16_t size)
+{
+	void *p = mmap(NULL, inflight_bytes(size), PROT_READ | PROT_WRITE,
+	        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
 static int setup(void **state)
 {
 	const struct rig_kind *kind = *state;
@@ -46,6 +60,8 @@ static int setup(void **state)
 	if (rig == NULL)
 		return -1;
 	rig->pool = pool;
+	rig->arg = kind->arg;
+	rig->inflight = kind->inflight ? map_inflight(kind->size) : NULL;
 	rig->call_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	rig->vring = aligned_alloc(64, vring_size());
 	rig->header = kind->version_1 || kind->mergeable ? 12 : 10;
@@ -69,6 +85,7 @@ static int setup(void **state)
 	        .avail_addr = guest_user_addr(&rig->guest, rig->driver.driver_addr),
 	        .used_addr = guest_user_addr(&rig->guest, rig->driver.device_addr),
 	        .call_fd = rig->call_fd,
+	        .inflight = rig->inflight,
 	        .max_frame = RIG_MAX_FRAME,
 	        .port = RIG_PORT,
 	};
@@ -86,6 +103,8 @@ static int teardown(void **state)
 	guest_fini(&rig->guest);
 	close(rig->call_fd);
 	free(rig->vring);
+	if (rig->inflight != NULL)
+		munmap(rig->inflight, inflight_bytes(rig->config.size));
 	free(rig);
 	return left == 0 ? 0 : -1; // every buffer came back
 }

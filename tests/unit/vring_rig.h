@@ -30,6 +30,8 @@ struct rig_kind {
 	uint16_t size;
 	uint16_t first_idx; // split: where the indices begin
 	bool packed, receive, version_1, mergeable, indirect, event_idx;
+	bool inflight; // with a region of buffers in flight
+	const void *arg; // the test's own
 };
 
 struct vring_rig {
@@ -40,12 +42,14 @@ struct vring_rig {
 	struct vring_config config;
 	uint16_t header; // bytes before a frame
 	int call_fd;
+	uint8_t *inflight; // shared with children
+	const void *arg;
 	uint32_t n_plain; // frames of rig_send_plain
 	uint32_t lens[RIG_LENS];
 };
 
 // Tests, each with a ring of its own kind; *state is the vring_rig.
-#define RIG_TESTS 64
+#define RIG_TESTS 80
 struct rig_suite {
 	size_t n;
 	struct CMUnitTest tests[RIG_TESTS];
