@@ -180,8 +180,9 @@ static int write_station(
 
 	if (err == 0 && name == NULL)
 		err = wrong(c, station, "name: expected text");
-	if (err == 0)
-		err = take_network(c, station, all, &network);
+	if (err != 0 || name == NULL)
+		return err;
+	err = take_network(c, station, all, &network);
 	if (err == 0)
 		err = find_rate(c, station, network.rate_kbps, &class);
 	if (err != 0)

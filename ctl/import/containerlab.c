@@ -178,8 +178,8 @@ static int add_link(struct lab *lab, const yaml_node_t *nodes, const yaml_node_t
 {
 	const yaml_node_t *list = value_of(lab, link, "endpoints");
 	struct span type = text_of(value_of(lab, link, "type"));
-	struct end ends[2];
-	uint32_t ifaces[2];
+	struct end ends[2] = {{{NULL, 0}, {NULL, 0}}};
+	uint32_t ifaces[2] = {0, 0};
 	int err = 0;
 
 	if (link == NULL || link->type != YAML_MAPPING_NODE)

@@ -136,10 +136,11 @@ static int duration(struct span value, uint64_t unit, uint64_t *ret_ns)
 static int bad_value(
         struct csv *csv, const struct row *row, enum column_kind kind, const char *what)
 {
+	const struct column *column = row->columns[kind];
 	char text[SPAN_TEXT_SIZE];
 
-	return scan_wrong(&csv->scan, "%s: expected %s; got '%s'", row->columns[kind]->name, what,
-	        span_text(row->values[kind], text));
+	return scan_wrong(&csv->scan, "%s: expected %s; got '%s'",
+	        column != NULL ? column->name : "value", what, span_text(row->values[kind], text));
 }
 
 static int read_both(struct csv *csv, struct row *row)
@@ -370,7 +371,7 @@ static int apply_rows(struct csv *csv)
 	int err = read_header(csv);
 
 	while (err == 0) {
-		uint32_t ends[2];
+		uint32_t ends[2] = {0, 0};
 
 		err = read_row(csv, &row, &found);
 		if (err != 0 || !found || sink_is_over(csv->import->sink, row.t_ns))

@@ -560,8 +560,12 @@ static int run_windows(struct hypatia *h)
 {
 	uint64_t window_ns = (WINDOW_NS + h->step_ns - 1) / h->step_ns * h->step_ns;
 	struct vec3 *places = calloc(h->n_sats, sizeof(*places));
-	int err = places != NULL ? 0 : no_memory(h);
+	int err = 0;
 
+	if (places == NULL) {
+		(void)no_memory(h);
+		return -ENOMEM;
+	}
 	for (uint64_t t_ns = 0; t_ns < h->duration_ns && err == 0; t_ns += window_ns) {
 		uint64_t end_ns = t_ns + window_ns;
 

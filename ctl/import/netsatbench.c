@@ -397,7 +397,7 @@ static int read_time_of(struct bench *bench, size_t i, int64_t *ret_ns)
 // The last state lasts as long as the one before it.
 static int measure(struct bench *bench, struct ephemeris_info *info)
 {
-	int64_t first_ns, before_ns, last_ns, gap_ns = (int64_t)S_NS;
+	int64_t first_ns = 0, before_ns, last_ns, gap_ns = (int64_t)S_NS;
 	size_t n = bench->n_files;
 	int err = read_time_of(bench, 0, &first_ns);
 

@@ -37,11 +37,13 @@ static_assert(sizeof(struct iface_key) == 20 && sizeof(struct peer_key) == 12, "
 struct named { // an interface by its name in the file
 	struct iface_key key;
 	uint32_t iface;
+	struct named *next; // of all
 	UT_hash_handle hh;
 };
 
 struct given { // an interface by its name in the source
 	uint32_t iface;
+	struct given *next; // of all
 	UT_hash_handle hh;
 	size_t key_len;
 	char key[]; // number of the node, name
@@ -50,6 +52,7 @@ struct given { // an interface by its name in the source
 struct peer { // an interface by where it leads
 	struct peer_key key;
 	uint32_t iface;
+	struct peer *next; // of all
 	UT_hash_handle hh;
 };
 
@@ -76,9 +79,9 @@ struct sink {
 	struct sink_node **nodes;
 	uint32_t n_nodes, nodes_capacity;
 	struct sink_node *by_source, *by_name;
-	struct named *named;
-	struct given *given;
-	struct peer *peers;
+	struct named *named, *all_named;
+	struct given *given, *all_given;
+	struct peer *peers, *all_peers;
 	struct sink_link *links; // by interface
 	uint32_t n_ifaces, ifaces_capacity;
 	bool begun, holds; // an epoch is being filled; one before it waits
@@ -112,21 +115,20 @@ struct sink *sink_create(const struct sink_options *options, struct fault *fault
 
 static void free_tables(struct sink *sink)
 {
-	struct named *named, *next_named;
-	struct given *given, *next_given;
-	struct peer *peer, *next_peer;
-
-	HASH_ITER (hh, sink->named, named, next_named) {
-		HASH_DEL(sink->named, named);
-		free(named);
+	HASH_CLEAR(hh, sink->named);
+	HASH_CLEAR(hh, sink->given);
+	HASH_CLEAR(hh, sink->peers);
+	for (struct named *next, *at = sink->all_named; at != NULL; at = next) {
+		next = at->next;
+		free(at);
 	}
-	HASH_ITER (hh, sink->given, given, next_given) {
-		HASH_DEL(sink->given, given);
-		free(given);
+	for (struct given *next, *at = sink->all_given; at != NULL; at = next) {
+		next = at->next;
+		free(at);
 	}
-	HASH_ITER (hh, sink->peers, peer, next_peer) {
-		HASH_DEL(sink->peers, peer);
-		free(peer);
+	for (struct peer *next, *at = sink->all_peers; at != NULL; at = next) {
+		next = at->next;
+		free(at);
 	}
 }
 
@@ -334,6 +336,8 @@ static int add_iface(struct sink *sink, const struct iface_key *key, uint32_t *r
 		return no_memory(sink);
 	named->key = *key;
 	named->iface = *ret_iface;
+	named->next = sink->all_named;
+	sink->all_named = named;
 	HASH_ADD(hh, sink->named, key, sizeof(named->key), named);
 	sink->links[sink->n_ifaces++] = (struct sink_link){0};
 	return 0;
@@ -388,6 +392,8 @@ int sink_get_iface(struct sink *sink, uint32_t node, struct span name, uint32_t 
 		return err;
 	}
 	given->iface = *ret_iface;
+	given->next = sink->all_given;
+	sink->all_given = given;
 	HASH_ADD_KEYPTR(hh, sink->given, given->key, given->key_len, given);
 	return 0;
 }
@@ -430,6 +436,8 @@ int sink_get_iface_to(
 		return no_memory(sink);
 	peer->key = key;
 	peer->iface = *ret_iface;
+	peer->next = sink->all_peers;
+	sink->all_peers = peer;
 	HASH_ADD(hh, sink->peers, key, sizeof(peer->key), peer);
 	return 0;
 }

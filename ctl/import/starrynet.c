@@ -170,10 +170,18 @@ static int add_nodes(struct starrynet *star, const struct scan *scan)
 	int err = 0;
 
 	if (star->n_nodes < star->n_sats ||
-	        (star->n_stations >= 0 && star->n_nodes - star->n_sats != star->n_stations))
-		return scan_wrong(scan,
+	        (star->n_stations >= 0 && star->n_nodes - star->n_sats != star->n_stations)) {
+		(void)scan_wrong(scan,
 		        "a matrix of %u nodes; expected %u satellites and %.0f stations",
 		        star->n_nodes, star->n_sats, fmax(star->n_stations, 0));
+		return -EINVAL;
+	}
+	star->cells = calloc((size_t)star->n_nodes * star->n_nodes + 1, sizeof(*star->cells));
+	star->linked = calloc((size_t)star->n_nodes * star->n_nodes + 1, sizeof(*star->linked));
+	if (star->cells == NULL || star->linked == NULL) {
+		(void)fault_set(star->import->fault, -ENOMEM, "", "import: out of memory");
+		return -ENOMEM;
+	}
 	for (uint32_t i = 0; i < star->n_nodes && err == 0; i++) {
 		if (i < star->n_sats)
 			snprintf(name, sizeof(name), "sat-%u-%u", i / star->per_orbit,
@@ -182,10 +190,6 @@ static int add_nodes(struct starrynet *star, const struct scan *scan)
 			snprintf(name, sizeof(name), "gs-%u", i - star->n_sats);
 		err = sink_add_node(star->import->sink, (struct span){name, strlen(name)}, &node);
 	}
-	star->cells = calloc((size_t)star->n_nodes * star->n_nodes, sizeof(*star->cells));
-	star->linked = calloc((size_t)star->n_nodes * star->n_nodes, sizeof(*star->linked));
-	if (err == 0 && (star->cells == NULL || star->linked == NULL))
-		err = fault_set(star->import->fault, -ENOMEM, "", "import: out of memory");
 	return err;
 }
 
