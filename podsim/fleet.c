@@ -229,6 +229,7 @@ static void plan_worker(struct fleet *fleet)
 	        .burst = o->burst,
 	        .rate_pps = o->rate_pps,
 	        .loop = o->loop,
+	        .gap_ns = (uint32_t)o->gap_ns,
 	        .packed = o->packed,
 	        .mergeable = o->mergeable,
 	        .kicks = o->kick,
@@ -238,6 +239,7 @@ static void plan_worker(struct fleet *fleet)
 	        .sizes = fleet->sizes,
 	        .size_sums = fleet->size_sums,
 	};
+	worker->memory = &fleet->memory;
 	worker->ports = fleet->ports;
 	worker->n_ports = fleet->n_ports;
 	worker->busy = fleet->busy;

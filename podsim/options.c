@@ -43,6 +43,7 @@ enum option_id {
 	OPT_LOOP,
 	OPT_CHECK_PAYLOAD,
 	OPT_CPU,
+	OPT_GAP,
 	OPT_DURATION,
 	OPT_WARMUP,
 	OPT_INTERVAL,
@@ -97,6 +98,7 @@ static const struct option_row rows[] = {
         {OPT_CHECK_PAYLOAD, "check-payload", NULL, "compare each byte, not only the headers"},
         {0, "Run", NULL, NULL},
         {OPT_CPU, "cpu", "N", "CPU of the sending thread (any)"},
+        {OPT_GAP, "poll-gap", "TIME", "least time from poll to poll, at most 1ms (1us)"},
         {OPT_CONNECT, "connect-timeout", "TIME", "wait for the switch to take all ports (60s)"},
         {OPT_WARMUP, "warmup", "TIME", "traffic that does not count (0)"},
         {OPT_DURATION, "duration", "TIME", "traffic that counts (until SIGINT)"},
@@ -442,6 +444,9 @@ static int take_run_option(struct options *o, int id, const char *arg)
 		err = parse_number(arg, 0, 1023, &n);
 		o->cpu = (int)n;
 		return err;
+	case OPT_GAP:
+		err = units_parse_duration_ns(arg, &o->gap_ns);
+		return err == 0 && o->gap_ns > 1000000 ? -ERANGE : err;
 	case OPT_CONNECT:
 		return units_parse_duration_ns(arg, &o->connect_ns);
 	case OPT_WARMUP:
@@ -543,6 +548,7 @@ int options_parse(struct options *options, int argc, char *argv[], enum options_
 	        .prefix_base = "fd00:1::/48",
 	        .src = "fd00:2::",
 	        .cpu = -1,
+	        .gap_ns = 1000,
 	        .connect_ns = 60000000000,
 	        .drain_ns = 1000000000,
 	        .max_loss = UINT64_MAX,

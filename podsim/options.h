@@ -39,6 +39,7 @@ struct options {
 	bool has_dst_mac, l2, loop, check_payload, print_routes;
 	// run
 	int cpu;
+	int64_t gap_ns; // between rounds
 	int64_t duration_ns, warmup_ns, interval_ns, connect_ns,
 	        drain_ns; // duration 0: until stopped
 	bool json;

@@ -41,12 +41,12 @@ struct port_counters {
 	uint64_t tx_full; // frames due that found the ring full
 	uint64_t tx_reset; // frames in the ring when the device went away
 	uint64_t rx_frames, rx_bytes;
-	uint64_t rx_reset; // loops: buffers that were lost with their session
 	uint64_t rx_foreign; // frames that are not ours
 	uint64_t rx_misdelivered; // ours, but for another port
 	uint64_t rx_corrupt;
 	uint64_t rx_split; // frames in several buffers
 	uint64_t kicks;
+	uint64_t injected; // loops: frames put into the circle
 };
 
 struct port {

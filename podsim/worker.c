@@ -167,6 +167,16 @@ static always_inline uint32_t receive(struct worker *worker, struct port *port, 
 
 // --- sending -----------------------------------------------------------------------------------
 
+static void write_whole(struct worker *worker, struct port *port, struct frame *frame)
+{
+	struct flow flow = flow_next(&port->cursor);
+	uint32_t bytes = worker->plan.bytes;
+
+	frame_write(frame, &port->template, bytes, worker->plan.size_sums[bytes]);
+	frame_stamp(frame, flow.subnet_be, flow.ports, port->seq++, cpu_cycles(),
+	        bytes >= FRAME_BYTES_STAMPED);
+}
+
 // How many frames are due. What cannot be caught up within tokens_max is forgotten.
 static always_inline uint32_t due(struct worker *worker, struct port *port)
 {
@@ -174,7 +184,8 @@ static always_inline uint32_t due(struct worker *worker, struct port *port)
 
 	if (worker->rate_q32 == 0)
 		return worker->plan.burst;
-	port->tokens += (now - port->token_cycles) * worker->rate_q32;
+	if (now - port->token_cycles < worker->quiet_cycles)
+		port->tokens += (now - port->token_cycles) * worker->rate_q32;
 	port->token_cycles = now;
 	if (port->tokens > worker->tokens_max)
 		port->tokens = worker->tokens_max;
@@ -283,6 +294,48 @@ static always_inline uint32_t pass_on(struct worker *worker, struct port *port, 
 	return n;
 }
 
+// Frames to begin with, and when none came back for a tenth of a second: a switch that was not
+// ready has dropped them.
+static void inject(struct worker *worker, struct port *port, bool packed)
+{
+	struct port_queue *tx = &port->tx;
+	struct ring_done done[WORKER_BURST_MAX];
+	uint32_t n = 0;
+
+	while (collect(tx, done, WORKER_BURST_MAX, packed) > 0)
+		;
+	for (; n < worker->plan.burst && n_free(tx, packed) > 0; n++) {
+		uint64_t addr = tx->at[next_id(tx, 0, packed)];
+		char *host = memory_host(worker->memory, addr);
+
+		memset(host, 0, sizeof(struct virtio_net_hdr));
+		write_whole(worker, port, (void *)(host + sizeof(struct virtio_net_hdr)));
+		post(tx, addr, worker->plan.bytes + (uint32_t)sizeof(struct virtio_net_hdr),
+		        packed);
+	}
+	publish(worker, port, tx, packed);
+	port->counters.tx_frames += n;
+	port->counters.tx_bytes += (uint64_t)n * worker->plan.bytes;
+	port->counters.injected += n;
+}
+
+static always_inline uint32_t circulate(struct worker *worker, struct port *port, bool packed)
+{
+	uint64_t now = cpu_cycles();
+	uint32_t n;
+
+	if (!atomic_load_explicit(&port->peer->up, memory_order_acquire))
+		return 0;
+	n = pass_on(worker, port, packed);
+	if (n > 0) {
+		port->token_cycles = now;
+	} else if (unlikely(now - port->token_cycles > worker->quiet_cycles)) {
+		inject(worker, port->peer, packed);
+		port->token_cycles = now;
+	}
+	return n;
+}
+
 // --- rounds ------------------------------------------------------------------------------------
 
 static always_inline uint32_t visit(
@@ -292,11 +345,9 @@ static always_inline uint32_t visit(
 
 	if (unlikely(!atomic_load_explicit(&port->up, memory_order_acquire)))
 		return 0;
-	if (worker->plan.loop && sending && port->seq >= worker->plan.burst)
-		return atomic_load_explicit(&port->peer->up, memory_order_acquire)
-		               ? pass_on(worker, port, packed)
-		               : 0;
-	if (port->receives && !(worker->plan.loop && sending))
+	if (worker->plan.loop && sending)
+		return circulate(worker, port, packed);
+	if (port->receives)
 		n = receive(worker, port, packed);
 	if (port->sends && sending)
 		n += send_frames(worker, port, packed, sized);
@@ -317,8 +368,23 @@ static void look_at_idle(struct worker *worker)
 		receive(worker, port, /*packed*/ false);
 }
 
+// A look at an index that did not change takes its line from the device that is about to write it.
+// So rounds begin a while apart, unless there is more to do than that. Returns when this one began.
+static always_inline uint64_t await_round(uint64_t due)
+{
+	uint64_t now = cpu_cycles();
+
+	while ((int64_t)(due - now) > 0) {
+		_mm_pause();
+		now = cpu_cycles();
+	}
+	return now;
+}
+
 static always_inline void run(struct worker *worker, bool packed, bool sized)
 {
+	uint64_t next = cpu_cycles();
+
 	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
 		bool sending = atomic_load_explicit(&worker->sending, memory_order_relaxed);
 		uint64_t rounds = atomic_load_explicit(&worker->rounds, memory_order_relaxed) + 1;
@@ -331,6 +397,8 @@ static always_inline void run(struct worker *worker, bool packed, bool sized)
 		if (worker->n_idle > 0 && rounds % IDLE_ROUNDS == 0)
 			look_at_idle(worker);
 		atomic_store_explicit(&worker->rounds, rounds, memory_order_release);
+		next += worker->gap_cycles;
+		next = await_round(next);
 	}
 }
 
@@ -368,11 +436,13 @@ int worker_start(struct worker *worker, double cycles_hz, struct fault *fault)
 	cpu_set_t cpus;
 	int err;
 
+	worker->gap_cycles = (uint64_t)((double)worker->plan.gap_ns * cycles_hz / 1e9);
+	worker->quiet_cycles = (uint64_t)(cycles_hz / 10);
 	worker->rate_q32 = (uint64_t)(worker->plan.rate_pps / cycles_hz * 4294967296.0);
 	// a millisecond can be caught up, and a burst at least
 	worker->tokens_max = (uint64_t)(worker->plan.rate_pps / 1000 + worker->plan.burst) << 32;
 	for (uint32_t i = 0; i < worker->n_busy; i++)
-		worker->busy[i]->token_cycles = cpu_cycles();
+		worker->busy[i]->token_cycles = 0;
 	pthread_attr_init(&attr);
 	if (worker->plan.cpu >= 0) {
 		CPU_ZERO(&cpus);

@@ -20,6 +20,7 @@ struct worker_plan {
 	uint32_t burst;
 	double rate_pps; // of each port; 0: as fast as the ring takes them
 	bool loop; // send back what comes
+	uint32_t gap_ns; // from the beginning of a round to that of the next, at least
 	bool packed, mergeable, kicks;
 	bool check_payload;
 	uint16_t type; // of our frames
@@ -30,6 +31,7 @@ struct worker_plan {
 
 struct worker {
 	struct worker_plan plan;
+	const struct memory *memory;
 	struct port *ports; // all
 	uint32_t n_ports;
 	struct port **busy; // those that are polled each round
@@ -38,7 +40,8 @@ struct worker {
 	uint32_t n_idle, next_idle;
 	uint64_t rate_q32; // frames a cycle, 0.32 and more
 	uint64_t tokens_max;
-	bool kicks_on;
+	uint64_t gap_cycles;
+	uint64_t quiet_cycles; // a tenth of a second
 	pthread_t thread;
 	// control writes, the worker reads
 	_Alignas(CACHE_LINE) atomic_bool stop;
