@@ -8,6 +8,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,7 +20,7 @@
 #define EVENTS_MAX 512
 
 // Values of epoll_data that are no port.
-enum { WATCH_SIGNAL = -1, WATCH_STDIN = -2 };
+enum { WATCH_SIGNAL = -1, WATCH_STDIN = -2, WATCH_LISTEN = -3, WATCH_CLIENT = -4 };
 
 int64_t control_now_ns(void)
 {
@@ -169,26 +172,72 @@ static void retry(struct control *control)
 
 // --- commands and signals ----------------------------------------------------------------------
 
-static void read_commands(struct control *control)
+static void end_source(struct control *control, struct control_source *source)
 {
-	ssize_t n = read(STDIN_FILENO, control->command + control->command_len,
-	        sizeof(control->command) - 1 - control->command_len);
+	epoll_ctl(control->epoll_fd, EPOLL_CTL_DEL, source->in, NULL);
+	if (source == &control->client)
+		close(source->in);
+	source->in = -1;
+}
+
+static void read_commands(struct control *control, struct control_source *source)
+{
+	ssize_t n = read(
+	        source->in, source->text + source->len, sizeof(source->text) - 1 - source->len);
 	char *end;
 
 	if (n <= 0) {
-		epoll_ctl(control->epoll_fd, EPOLL_CTL_DEL, STDIN_FILENO, NULL);
+		end_source(control, source);
 		return;
 	}
-	control->command_len += (uint32_t)n;
-	control->command[control->command_len] = '\0';
-	while ((end = strchr(control->command, '\n')) != NULL) {
+	source->len += (uint32_t)n;
+	source->text[source->len] = '\0';
+	while ((end = strchr(source->text, '\n')) != NULL) {
 		*end = '\0';
-		control->on_command(control->context, control->command);
-		control->command_len -= (uint32_t)(end + 1 - control->command);
-		memmove(control->command, end + 1, control->command_len + 1);
+		control->on_command(control->context, source->text, source->out);
+		source->len -= (uint32_t)(end + 1 - source->text);
+		memmove(source->text, end + 1, source->len + 1);
 	}
-	if (control->command_len == sizeof(control->command) - 1)
-		control->command_len = 0;
+	if (source->len == sizeof(source->text) - 1)
+		source->len = 0;
+}
+
+// One client at a time: a new one takes the place of the last.
+static void accept_client(struct control *control)
+{
+	int fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (control->client.in >= 0)
+		end_source(control, &control->client);
+	control->client = (struct control_source){.in = fd, .out = fd};
+	if (watch(control, fd, WATCH_CLIENT) < 0)
+		end_source(control, &control->client);
+}
+
+static int listen_for_clients(struct control *control, struct fault *fault)
+{
+	const char *path = control->fleet->options->control_path;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	mode_t mask;
+	int err = 0;
+
+	if (path == NULL)
+		return 0;
+	if (strlen(path) >= sizeof(address.sun_path))
+		return fault_set(fault, -ENAMETOOLONG, "", "%s: too long", path);
+	strcpy(address.sun_path, path);
+	control->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (control->listen_fd < 0)
+		return fault_set(fault, -errno, "", "%s: cannot make a socket", path);
+	unlink(path);
+	mask = umask(0177);
+	if (bind(control->listen_fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+	        listen(control->listen_fd, 1) != 0)
+		err = fault_set(fault, -errno, "", "%s: cannot listen there", path);
+	umask(mask);
+	return err < 0 ? err : watch(control, control->listen_fd, WATCH_LISTEN);
 }
 
 static int watch_signals(struct control *control)
@@ -207,7 +256,11 @@ int control_init(struct control *control, struct fleet *fleet, struct fault *fau
 {
 	int err;
 
-	*control = (struct control){.fleet = fleet, .signal_fd = -1};
+	*control = (struct control){.fleet = fleet,
+	        .signal_fd = -1,
+	        .listen_fd = -1,
+	        .input = {.in = STDIN_FILENO, .out = STDOUT_FILENO},
+	        .client = {.in = -1}};
 	control->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (control->epoll_fd < 0)
 		return fault_set(fault, -errno, "", "cannot make an epoll set");
@@ -216,7 +269,7 @@ int control_init(struct control *control, struct fleet *fleet, struct fault *fau
 		return fault_set(fault, err, "", "cannot watch signals");
 	// a file, /dev/null among them, has no commands and cannot be watched
 	(void)watch(control, STDIN_FILENO, WATCH_STDIN);
-	return 0;
+	return listen_for_clients(control, fault);
 }
 
 void control_fini(struct control *control)
@@ -225,6 +278,12 @@ void control_fini(struct control *control)
 		close(control->epoll_fd);
 	if (control->signal_fd >= 0)
 		close(control->signal_fd);
+	if (control->client.in >= 0)
+		close(control->client.in);
+	if (control->listen_fd >= 0) {
+		close(control->listen_fd);
+		unlink(control->fleet->options->control_path);
+	}
 }
 
 // --- the loop ----------------------------------------------------------------------------------
@@ -234,7 +293,11 @@ static void handle(struct control *control, int64_t what)
 	if (what == WATCH_SIGNAL)
 		control->stop = true;
 	else if (what == WATCH_STDIN)
-		read_commands(control);
+		read_commands(control, &control->input);
+	else if (what == WATCH_CLIENT)
+		read_commands(control, &control->client);
+	else if (what == WATCH_LISTEN)
+		accept_client(control);
 	else
 		handle_port(control, &control->fleet->ports[what]);
 }

@@ -8,15 +8,22 @@
 #include "fault.h"
 #include "fleet.h"
 
+// Where commands come from: standard input, or the client of the control socket.
+struct control_source {
+	int in, out; // -1: nobody
+	uint32_t len;
+	char text[64]; // an unfinished line
+};
+
 struct control {
 	struct fleet *fleet;
 	int epoll_fd, signal_fd;
 	int64_t retry_ns; // when ports without a connection try again; 0: none waits
 	bool stop;
 	uint64_t n_failures; // connections that ended by an error
-	char command[64]; // unfinished line of standard input
-	uint32_t command_len;
-	void (*on_command)(void *context, const char *command);
+	int listen_fd; // of --control; -1: none
+	struct control_source input, client;
+	void (*on_command)(void *context, const char *command, int out_fd);
 	void *context;
 };
 

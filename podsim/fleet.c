@@ -152,7 +152,9 @@ static void write_frames(struct fleet *fleet, struct port *port)
 static int make_ports(struct fleet *fleet, struct fault *fault)
 {
 	const struct port_shape *shape = &fleet->shape;
-	size_t shared_bytes = (size_t)shape->ring_size * port_stride(shape);
+	size_t shared_bytes =
+	        (size_t)shape->ring_size *
+	        port_stride(shape->rx_bytes > shape->tx_bytes ? shape->rx_bytes : shape->tx_bytes);
 	size_t bytes = shared_bytes + CACHE_LINE +
 	               fleet->n_busy * port_bytes(shape, /*busy*/ true) +
 	               fleet->n_idle * port_bytes(shape, /*busy*/ false);
@@ -203,7 +205,9 @@ static void plan_rings(struct fleet *fleet)
 	fleet->shape = (struct port_shape){
 	        .ring_size = o->ring_size,
 	        .ring_align = o->ring_align,
-	        .buffer_bytes = o->buffer_bytes,
+	        .rx_bytes = o->buffer_bytes,
+	        .tx_bytes = fleet->largest > o->buffer_bytes ? fleet->largest : o->buffer_bytes,
+	        .parts = o->mergeable && fleet->largest > o->buffer_bytes,
 	        .packed = o->packed,
 	        .loop = o->loop,
 	        .interrupts = o->call,
@@ -253,10 +257,10 @@ int fleet_init(struct fleet *fleet, const struct options *options, struct fault 
 	int err;
 
 	*fleet = (struct fleet){.options = options, .memory = {.fd = -1}};
-	plan_rings(fleet);
 	err = make_lists(fleet, fault);
 	if (err == 0)
 		err = make_sizes(fleet, fault);
+	plan_rings(fleet);
 	if (err == 0 && options->print_routes)
 		return plan_flows(fleet, fault);
 	if (err == 0)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "control.h"
 #include "fleet.h"
@@ -48,15 +50,24 @@ static void raise_limits(void)
 
 // --- commands ----------------------------------------------------------------------------------
 
-static void print_json(json_t *json)
+// To whoever asked. One that does not read, or is gone, misses it.
+static void print_json(json_t *json, int fd)
 {
-	json_dumpf(json, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9));
+
 	json_decref(json);
-	putchar('\n');
-	fflush(stdout);
+	if (text == NULL)
+		return;
+	if (fd == STDOUT_FILENO) {
+		puts(text);
+		fflush(stdout);
+	} else if (send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE) > 0) {
+		(void)send(fd, "\n", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
+	free(text);
 }
 
-static void print_window(struct run *run)
+static void print_window(struct run *run, int fd)
 {
 	static struct snapshot now;
 	struct report report;
@@ -64,15 +75,15 @@ static void print_window(struct run *run)
 	snapshot_take(&now, &run->fleet);
 	report_make(&report, &run->fleet, &run->window, &now, /*drained*/ NULL);
 	run->window = now;
-	print_json(report_json(&report, &run->fleet));
+	print_json(report_json(&report, &run->fleet), fd);
 }
 
-static void command(void *context, const char *command)
+static void command(void *context, const char *command, int fd)
 {
 	struct run *run = context;
 
 	if (strcmp(command, "report") == 0)
-		print_window(run);
+		print_window(run, fd);
 	else if (strcmp(command, "reset") == 0)
 		snapshot_take(&run->window, &run->fleet);
 	else if (strcmp(command, "stop") == 0)
@@ -172,7 +183,7 @@ static enum exit_status finish(struct run *run)
 	snapshot_take(&quiet, &run->fleet);
 	report_make(&report, &run->fleet, &run->start, &sent, &quiet);
 	if (run->options.json)
-		print_json(report_json(&report, &run->fleet));
+		print_json(report_json(&report, &run->fleet), STDOUT_FILENO);
 	else
 		report_print(&report, stdout);
 	if (run->options.max_loss == UINT64_MAX)

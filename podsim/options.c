@@ -511,8 +511,9 @@ static int finish(struct options *o, const struct late *late, struct fault *faul
 		largest = o->sizes[i].high > largest ? o->sizes[i].high : largest;
 	if (o->buffer_bytes == 0)
 		o->buffer_bytes = largest > 2048 ? largest : 2048;
-	if (err == 0 && o->buffer_bytes < largest)
-		err = fault_set(fault, -EINVAL, "", "--buffer is smaller than --size");
+	if (err == 0 && o->buffer_bytes < largest && (!o->mergeable || o->loop))
+		err = fault_set(fault, -EINVAL, "",
+		        "--size above --buffer needs mergeable buffers, and no --loop");
 	return err;
 }
 

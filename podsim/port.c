@@ -8,9 +8,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-uint32_t port_stride(const struct port_shape *shape)
+uint32_t port_stride(uint32_t frame_bytes)
 {
-	uint32_t lines = (PORT_HEADROOM_BYTES + shape->buffer_bytes + CACHE_LINE - 1) / CACHE_LINE;
+	uint32_t lines = (PORT_HEADROOM_BYTES + frame_bytes + CACHE_LINE - 1) / CACHE_LINE;
 
 	return (lines | 1) * CACHE_LINE;
 }
@@ -23,19 +23,20 @@ static size_t ring_bytes(const struct port_shape *shape)
 
 size_t port_bytes(const struct port_shape *shape, bool busy)
 {
-	size_t buffers = (size_t)shape->ring_size * port_stride(shape) + CACHE_LINE;
+	size_t buffers = (size_t)shape->ring_size *
+	                 (port_stride(shape->rx_bytes) + port_stride(shape->tx_bytes));
 
-	return 2 * (ring_bytes(shape) + shape->ring_align + (busy ? buffers : 0));
+	return 2 * (ring_bytes(shape) + shape->ring_align + CACHE_LINE) + (busy ? buffers : 0);
 }
 
 static int queue_init(struct port_queue *queue, const struct port_shape *shape,
-        struct memory *memory, char *shared, struct fault *fault)
+        uint32_t frame_bytes, struct memory *memory, char *shared, struct fault *fault)
 {
 	char *buffers = shared;
 
 	queue->kick_fd = queue->call_fd = -1;
-	queue->stride = port_stride(shape);
-	queue->room = shape->buffer_bytes + (uint32_t)sizeof(struct virtio_net_hdr);
+	queue->stride = port_stride(frame_bytes);
+	queue->room = frame_bytes + (uint32_t)sizeof(struct virtio_net_hdr);
 	queue->ring_memory = memory_take(memory, ring_bytes(shape), shape->ring_align);
 	if (buffers == NULL)
 		buffers = memory_take(memory, (size_t)shape->ring_size * queue->stride, CACHE_LINE);
@@ -75,13 +76,19 @@ int port_init(struct port *port, uint32_t id, const struct port_shape *shape, st
 
 	*port = (struct port){.id = id, .receives = true, .connection = {.fd = -1}};
 	port->rx.kick_fd = port->rx.call_fd = port->tx.kick_fd = port->tx.call_fd = -1;
-	err = queue_init(&port->rx, shape, memory, shared, fault);
-	return err < 0 ? err : queue_init(&port->tx, shape, memory, shared, fault);
+	if (shape->parts && shared == NULL) {
+		port->whole = calloc(1, FRAME_BYTES_MAX);
+		if (port->whole == NULL)
+			return fault_set(fault, -ENOMEM, "", "no memory");
+	}
+	err = queue_init(&port->rx, shape, shape->rx_bytes, memory, shared, fault);
+	return err < 0 ? err : queue_init(&port->tx, shape, shape->tx_bytes, memory, shared, fault);
 }
 
 void port_fini(struct port *port)
 {
 	connection_close(&port->connection);
+	free(port->whole);
 	queue_fini(&port->rx);
 	queue_fini(&port->tx);
 }
@@ -129,6 +136,7 @@ void port_reset(struct port *port, const struct port_shape *shape, const struct 
 {
 	bool event_idx = (features & VIRTIO_BIT(VIRTIO_F_EVENT_IDX)) != 0;
 
+	port->n_more = 0;
 	queue_reset(&port->rx, shape, VIRTIO_DESC_WRITE, event_idx, &rings[PORT_RX]);
 	queue_reset(&port->tx, shape, 0, event_idx, &rings[PORT_TX]);
 	if (port->receives)

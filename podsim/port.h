@@ -64,6 +64,8 @@ struct port {
 	const struct port *source; // who sends to this port
 	struct track track; // of source
 	uint32_t checksum_constant; // frame_constant of the template
+	uint32_t n_more, whole_bytes; // buffers due of a frame in several, and what is there of it
+	struct frame *whole; // NULL: frames fit in one
 	struct port_counters counters;
 	// control's
 	_Alignas(CACHE_LINE) struct connection connection;
@@ -74,13 +76,14 @@ struct port {
 struct port_shape {
 	uint16_t ring_size;
 	uint16_t ring_align;
-	uint32_t buffer_bytes; // of a frame at most, without header
+	uint32_t rx_bytes, tx_bytes; // of a frame in a buffer, without header
+	bool parts; // frames may be larger than rx_bytes
 	bool packed, loop, interrupts, kicks;
 };
 
 // Distance of buffers: an odd number of cache lines, so that the heads of buffers use all sets of
 // the caches.
-uint32_t port_stride(const struct port_shape *shape);
+uint32_t port_stride(uint32_t frame_bytes);
 // Memory that a port takes; `busy` with its own buffers.
 size_t port_bytes(const struct port_shape *shape, bool busy);
 

@@ -126,6 +126,44 @@ static always_inline void take_frame(struct worker *worker, struct port *port,
 	run->n++;
 }
 
+// Of a frame's first buffer.
+static always_inline uint32_t n_buffers(const struct frame *frame)
+{
+	struct virtio_net_hdr hdr;
+
+	memcpy(&hdr, (const char *)frame - sizeof(hdr), sizeof(hdr));
+	return hdr.num_buffers;
+}
+
+// One buffer of a frame that has several; with the last, the frame is put together.
+static void take_part(struct worker *worker, struct port *port, const struct frame *frame,
+        uint32_t len, uint64_t now, struct latency_run *run)
+{
+	const char *data = (const char *)frame;
+
+	if (port->n_more == 0) {
+		port->n_more = n_buffers(frame);
+		port->whole_bytes = 0;
+		len -= (uint32_t)sizeof(struct virtio_net_hdr);
+	} else {
+		data -= sizeof(struct virtio_net_hdr); // further buffers have no header
+	}
+	port->n_more--;
+	if (port->whole != NULL && port->whole_bytes + len <= FRAME_BYTES_MAX) {
+		memcpy((char *)port->whole + port->whole_bytes, data, len);
+		port->whole_bytes += len;
+	} else {
+		port->whole_bytes = FRAME_BYTES_MAX; // too long for one of ours
+	}
+	if (port->n_more > 0)
+		return;
+	port->counters.rx_split++;
+	if (port->whole == NULL)
+		port->counters.rx_foreign++;
+	else
+		take_frame(worker, port, port->whole, port->whole_bytes, now, run);
+}
+
 static always_inline uint32_t receive(struct worker *worker, struct port *port, bool packed)
 {
 	struct port_queue *rx = &port->rx;
@@ -152,8 +190,12 @@ static always_inline uint32_t receive(struct worker *worker, struct port *port, 
 			cpu_prefetch(ahead);
 			cpu_prefetch(&ahead->seq);
 		}
-		take_frame(worker, port, frame,
-		        done[i].len - (uint32_t)sizeof(struct virtio_net_hdr), now, &run);
+		if (unlikely(port->n_more > 0) ||
+		        (worker->plan.mergeable && unlikely(n_buffers(frame) > 1)))
+			take_part(worker, port, frame, done[i].len, now, &run);
+		else
+			take_frame(worker, port, frame,
+			        done[i].len - (uint32_t)sizeof(struct virtio_net_hdr), now, &run);
 		if (packed)
 			ring_packed_post(&rx->packed, rx->addr + (uint64_t)done[i].id * rx->stride,
 			        rx->room);
