@@ -34,8 +34,8 @@ need jq ping
 
 file=$work/constellation.eph
 at=$(date +%s%N)
-orrery ephemeris build "$scenario" -o "$file" >"$work/built"
-echo "compiled in $((($(date +%s%N) - at) / 1000000)) ms: $(tail -n 1 "$work/built")"
+[[ ${EPHEMERIS-} ]] && cp "$EPHEMERIS" "$file" || orrery ephemeris build "$scenario" -o "$file" >"$work/built"
+echo "compiled in $((($(date +%s%N) - at) / 1000000)) ms: $(tail -n 1 "$work/built" 2>/dev/null)"
 
 start_switch 'limits = { max_nodes = 16384; max_interfaces = 131072; };' "$routing"
 at=$(date +%s%N)
@@ -54,7 +54,7 @@ for ((i = 0; i < pods_wanted; i++)); do
     address=${prefix%%/*}$((0x100 + i))
     rpc port.add "$(jq -cn --arg ref "$station/p$i" --arg ns "$(netns_path "p$i")" --arg a "$address/64" \
         '{interface: $ref, backend: "af_xdp", netns: $ns, ifname: "eth0", addresses: [$a],
-          routes: [{prefix: "::/0", via: "fe80::1"}]}')" >/dev/null
+          routes: [{dst: "::/0", via: "fe80::1"}]}')" >/dev/null
     addresses+=("$address")
 done
 echo "$pods_wanted pods at ${#stations[@]} stations, made and attached in $((($(date +%s%N) - at) / 1000000)) ms"

@@ -24,7 +24,7 @@ struct edge {
 
 // The same link, found by where it leaves from.
 struct way {
-	uint32_t to;
+	uint32_t from, to;
 	uint32_t iface_id;
 	uint64_t cost;
 };
@@ -36,10 +36,13 @@ struct search {
 	struct edge *edges;
 	uint32_t *first_way; // [n_routers + 1] of the links out of a router, by interface id
 	struct way *ways;
+	uint32_t n_ids;
+	uint32_t *way_of_id; // [n_ids] by interface id, plus one; 0: none
 	uint64_t *cost; // [n_vertices] to the destination
 	uint32_t *heap; // [n_vertices] vertices, nearest first
 	uint32_t *place; // [n_vertices] in the heap
 	uint32_t n_heap;
+	uint32_t *last_order; // [n_routers] scratch
 	bool several;
 	uint64_t within; // tolerance, as a delay of a cost
 };
@@ -47,6 +50,8 @@ struct search {
 struct paths_memory {
 	uint32_t n_routers, n_dests; // 0: nothing yet
 	uint32_t *iface; // [n_dests * n_routers] the best next hop
+	uint32_t
+	        *order; // [n_dests * n_routers] of the routers: next hops before those who use them
 };
 
 struct paths_memory *paths_memory_create(void)
@@ -59,6 +64,7 @@ void paths_memory_destroy(struct paths_memory *memory)
 	if (memory == NULL)
 		return;
 	free(memory->iface);
+	free(memory->order);
 	free(memory);
 }
 
@@ -125,13 +131,18 @@ static void fill_ways(struct search *search, const struct paths_graph *graph)
 		const struct paths_link *link = &graph->links[i];
 
 		if (is_usable(search, link))
-			search->ways[end[link->from_router]++] = (struct way){
-			        link->to_router, link->iface_id, cost_of(link->delay_ns)};
+			search->ways[end[link->from_router]++] =
+			        (struct way){.from = link->from_router,
+			                .to = link->to_router,
+			                .iface_id = link->iface_id,
+			                .cost = cost_of(link->delay_ns)};
 	}
 	for (uint32_t v = 0; v < search->n_routers; v++)
 		qsort(&search->ways[search->first_way[v]],
 		        search->first_way[v + 1] - search->first_way[v], sizeof(search->ways[0]),
 		        compare_ways);
+	for (uint32_t i = 0; i < sum; i++)
+		search->way_of_id[search->ways[i].iface_id] = i + 1;
 }
 
 static void search_fini(struct search *search)
@@ -140,9 +151,11 @@ static void search_fini(struct search *search)
 	free(search->edges);
 	free(search->first_way);
 	free(search->ways);
+	free(search->way_of_id);
 	free(search->cost);
 	free(search->heap);
 	free(search->place);
+	free(search->last_order);
 }
 
 static bool search_init(struct search *search, const struct paths_graph *graph)
@@ -160,12 +173,18 @@ static bool search_init(struct search *search, const struct paths_graph *graph)
 	search->first_way = calloc(n, sizeof(*search->first_way));
 	search->cost = calloc(n, sizeof(*search->cost));
 	search->heap = calloc(n, sizeof(*search->heap));
+	search->last_order = calloc(n, sizeof(*search->last_order));
 	search->place = calloc(n, sizeof(*search->place));
 	search->edges = calloc((size_t)graph->n_links + 1, sizeof(*search->edges));
 	search->ways = calloc((size_t)graph->n_links + 1, sizeof(*search->ways));
-	if (search->first == NULL || search->first_way == NULL || search->cost == NULL ||
-	        search->heap == NULL || search->place == NULL || search->edges == NULL ||
-	        search->ways == NULL) {
+	for (uint32_t i = 0; i < graph->n_links; i++)
+		if (is_usable(search, &graph->links[i]) &&
+		        graph->links[i].iface_id >= search->n_ids)
+			search->n_ids = graph->links[i].iface_id + 1;
+	search->way_of_id = calloc((size_t)search->n_ids + 1, sizeof(*search->way_of_id));
+	if (search->way_of_id == NULL || search->first == NULL || search->first_way == NULL ||
+	        search->cost == NULL || search->heap == NULL || search->last_order == NULL ||
+	        search->place == NULL || search->edges == NULL || search->ways == NULL) {
 		search_fini(search);
 		return false;
 	}
@@ -223,24 +242,24 @@ static uint32_t heap_pop(struct search *search)
 	return top;
 }
 
-// All links that arrive at `at`: who comes nearer by one goes into the heap.
+// All links that arrive at `at`: who comes nearer by one goes into the heap. Hardly any does when
+// the search began at the last result: one branch a link, nearly never taken.
 static void relax(struct search *search, uint32_t at, uint32_t *iface)
 {
 	uint64_t base = search->cost[at];
 
 	for (uint32_t i = search->first[at]; i < search->first[at + 1]; i++) {
 		const struct edge *edge = &search->edges[i];
-		uint64_t cost;
+		uint64_t cost = base + edge->cost, had = search->cost[edge->from];
+		bool is_nearer = cost < had;
+		bool is_lower = (cost == had) & (edge->iface_id < iface[edge->from]);
 
-		if (__builtin_add_overflow(base, edge->cost, &cost) ||
-		        cost > search->cost[edge->from])
+		if (__builtin_expect(is_nearer | is_lower, 0) == 0)
 			continue;
-		if (cost < search->cost[edge->from]) {
+		iface[edge->from] = edge->iface_id;
+		if (is_nearer) {
 			search->cost[edge->from] = cost;
-			iface[edge->from] = edge->iface_id;
 			heap_raise(search, edge->from);
-		} else if (edge->iface_id < iface[edge->from]) {
-			iface[edge->from] = edge->iface_id;
 		}
 	}
 }
@@ -252,36 +271,33 @@ static void drain(struct search *search, uint32_t *iface)
 		relax(search, heap_pop(search), iface);
 }
 
+// The link of a next hop; NULL: none, or it leaves from another router by now.
 static const struct way *way_by_iface(const struct search *search, uint32_t router, uint32_t id)
 {
-	for (uint32_t i = search->first_way[router]; i < search->first_way[router + 1]; i++)
-		if (search->ways[i].iface_id == id)
-			return &search->ways[i];
-	return NULL;
+	uint32_t i = id < search->n_ids ? search->way_of_id[id] : 0;
+
+	return i != 0 && search->ways[i - 1].from == router ? &search->ways[i - 1] : NULL;
 }
 
 // What it costs from `router` along the next hops of the last time, with the links as they are now.
 // Up to a vertex that has its cost, then back. A hop that is gone leaves all behind it unreached.
-static void cost_along(struct search *search, uint32_t router, uint32_t *iface)
+// Returns how many routers went behind `order`.
+static uint32_t cost_along(
+        struct search *search, uint32_t dest, uint32_t router, uint32_t *iface, uint32_t *order)
 {
 	uint32_t *trail = search->heap; // empty still
-	uint32_t n = 0, at = router;
+	uint32_t n = 0, n_done = 0, at = router;
 	uint64_t cost;
 
 	// place[] is 0 for those not yet looked at; a ring of hops ends where it began
 	while (search->place[at] == 0) {
-		const struct way *way = at < search->n_routers && iface[at] != DP_NONE
-		                                ? way_by_iface(search, at, iface[at])
-		                                : NULL;
+		const struct way *way =
+		        at < search->n_routers ? way_by_iface(search, at, iface[at]) : NULL;
 
-		if (way == NULL) {
-			search->place[at] = NOT_IN_HEAP;
-			if (at < search->n_routers)
-				iface[at] = DP_NONE;
-			break;
-		}
 		search->place[at] = ON_TRAIL;
 		trail[n++] = at;
+		if (way == NULL)
+			break;
 		search->cost[at] = way->cost; // of the link, for the way back
 		at = way->to;
 	}
@@ -289,22 +305,50 @@ static void cost_along(struct search *search, uint32_t router, uint32_t *iface)
 	while (n > 0) {
 		uint32_t v = trail[--n];
 
-		if (cost == UNREACHED || __builtin_add_overflow(cost, search->cost[v], &cost)) {
-			cost = UNREACHED;
-			iface[v] = DP_NONE;
-		}
-		search->cost[v] = cost;
 		search->place[v] = NOT_IN_HEAP;
+		if (v == dest)
+			cost = 0;
+		else if (cost != UNREACHED)
+			cost += search->cost[v];
+		search->cost[v] = cost;
+		if (v >= search->n_routers)
+			continue;
+		order[n_done++] = v;
+		if (cost == UNREACHED)
+			iface[v] = DP_NONE;
+	}
+	return n_done;
+}
+
+// In the order of the last time each router's next hop has its cost already, but for the few whose
+// next hop is another since: straight on, without a trail.
+static void cost_all(struct search *search, uint32_t dest, uint32_t *iface, uint32_t *order)
+{
+	uint32_t *last = search->last_order, n = 0;
+
+	memcpy(last, order, search->n_routers * sizeof(*last));
+	for (uint32_t i = 0; i < search->n_routers; i++) {
+		uint32_t v = last[i];
+		const struct way *way = way_by_iface(search, v, iface[v]);
+
+		if (way != NULL && search->place[v] == 0 && search->place[way->to] == NOT_IN_HEAP &&
+		        search->cost[way->to] != UNREACHED) {
+			search->place[v] = NOT_IN_HEAP;
+			search->cost[v] = search->cost[way->to] + way->cost;
+			order[n++] = v;
+		} else {
+			n += cost_along(search, dest, v, iface, order + n);
+		}
 	}
 }
 
 // From the next hops of the last time to those of now.
-static void search_again(struct search *search, uint32_t dest, uint32_t *iface)
+static void search_again(struct search *search, uint32_t dest, uint32_t *iface, uint32_t *order)
 {
 	memset(search->place, 0, search->n_vertices * sizeof(*search->place));
-	search->place[dest] = NOT_IN_HEAP;
-	for (uint32_t v = 0; v < search->n_routers; v++)
-		cost_along(search, v, iface);
+	if (dest >= search->n_routers) // else it is found as the others are, without a next hop
+		search->place[dest] = NOT_IN_HEAP;
+	cost_all(search, dest, iface, order);
 	memset(search->place, 0xff, search->n_vertices * sizeof(*search->place));
 	for (uint32_t v = 0; v < search->n_vertices; v++)
 		if (search->cost[v] != UNREACHED)
@@ -322,8 +366,12 @@ static void search_from_nothing(struct search *search, uint32_t dest, uint32_t *
 
 // Next hops towards one destination into `iface` [n_routers], which has those of the last time if
 // `again`.
-static void search_from(struct search *search, uint32_t dest, uint32_t *iface, bool again)
+static void search_from(
+        struct search *search, uint32_t dest, uint32_t *iface, uint32_t *order, bool again)
 {
+	if (!again)
+		for (uint32_t v = 0; v < search->n_routers; v++)
+			order[v] = v;
 	if (dest >= search->n_vertices || !again)
 		memset(iface, 0xff, search->n_routers * sizeof(*iface)); // DP_NONE
 	if (dest >= search->n_vertices)
@@ -334,7 +382,7 @@ static void search_from(struct search *search, uint32_t dest, uint32_t *iface, b
 	search->cost[dest] = 0;
 	search->n_heap = 0;
 	if (again)
-		search_again(search, dest, iface);
+		search_again(search, dest, iface, order);
 	else
 		search_from_nothing(search, dest, iface);
 }
@@ -397,15 +445,19 @@ static struct dp_nexthops *make_table(
 static bool remembers(struct paths_memory *memory, const struct paths_graph *graph)
 {
 	size_t n_cells = (size_t)graph->n_dests * graph->n_routers;
-	uint32_t *iface;
+	uint32_t *iface, *order;
 
 	if (memory->iface != NULL && memory->n_routers == graph->n_routers &&
 	        memory->n_dests == graph->n_dests)
 		return true;
-	iface = realloc(memory->iface, (n_cells + 1) * sizeof(*iface));
 	memory->n_routers = memory->n_dests = 0;
-	if (iface != NULL) {
+	iface = realloc(memory->iface, (n_cells + 1) * sizeof(*iface));
+	if (iface != NULL)
 		memory->iface = iface;
+	order = realloc(memory->order, (n_cells + 1) * sizeof(*order));
+	if (order != NULL)
+		memory->order = order;
+	if (iface != NULL && order != NULL) {
 		memory->n_routers = graph->n_routers;
 		memory->n_dests = graph->n_dests;
 	}
@@ -426,7 +478,7 @@ static bool fill_table(struct search *search, const struct paths_graph *graph,
 			memory->n_routers = memory->n_dests = 0; // half of it is of now
 			return false;
 		}
-		search_from(search, graph->dests[i], &memory->iface[at], again);
+		search_from(search, graph->dests[i], &memory->iface[at], &memory->order[at], again);
 		fill_cells(search, &memory->iface[at], &t->iface[at]);
 	}
 	return true;
@@ -447,6 +499,7 @@ struct dp_nexthops *paths_compute(struct paths_memory *memory, const struct path
 		t = NULL;
 	}
 	free(none.iface);
+	free(none.order);
 	search_fini(&search);
 	return t;
 }
