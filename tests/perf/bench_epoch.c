@@ -142,7 +142,14 @@ static void close_bench(struct bench *bench, const struct options *options)
 	free(bench->ports);
 }
 
+// Frames of the first worker and their time, while epochs are written and published, and in windows
+// as long right before them.
+struct share {
+	uint64_t pkts, tsc;
+};
+
 struct times {
+	struct share before, during;
 	double *write_us, *apply_us, *whole_us; // [epochs] records written; then used by all; both
 	double *commit_us; // whole, and the other side brought up to date
 };
@@ -186,12 +193,48 @@ static double us_since(uint64_t tsc)
 	return (double)(rte_rdtsc() - tsc) * 1e6 / (double)rte_get_tsc_hz();
 }
 
+static uint64_t forwarded(struct bench *bench)
+{
+	struct worker_stats stats;
+
+	datapath_worker_stats(bench->dp, 0, &stats);
+	return stats.tx_pkts;
+}
+
+static void add_share(struct share *share, uint64_t pkts, uint64_t tsc)
+{
+	share->pkts += pkts;
+	share->tsc += tsc;
+}
+
+static double mpps(const struct share *share)
+{
+	return (double)share->pkts / (double)share->tsc * (double)rte_get_tsc_hz() * 1e-6;
+}
+
+// Nothing changes for as long as an epoch takes; this thread is as busy as with one.
+static struct share quiet_window(struct bench *bench, uint64_t length_tsc)
+{
+	uint64_t pkts = forwarded(bench), start_tsc = rte_rdtsc(), now;
+
+	do {
+		now = rte_rdtsc();
+	} while (now - start_tsc < length_tsc);
+	return (struct share){forwarded(bench) - pkts, now - start_tsc};
+}
+
 // False when a worker had to wait for its CPU meanwhile.
 static bool one_epoch(
         struct bench *bench, const struct options *options, struct times *times, unsigned n)
 {
-	uint64_t wait_ns = waited_ns(), start_tsc = rte_rdtsc();
+	uint64_t length_tsc =
+	        (uint64_t)(times->commit_us[n > 0 ? n - 1 : 0] * 1e-6 * (double)rte_get_tsc_hz());
 	struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000};
+	uint64_t wait_ns = waited_ns(), pkts, start_tsc;
+	struct share quiet = quiet_window(bench, length_tsc);
+
+	pkts = forwarded(bench);
+	start_tsc = rte_rdtsc();
 
 	for (uint32_t i = 0; i < options->links; i++)
 		set_link(bench, i, 1000 + n + i);
@@ -200,7 +243,13 @@ static bool one_epoch(
 	times->apply_us[n] = (double)publisher_commit(bench->publisher) * 1e-3;
 	times->whole_us[n] = times->write_us[n] + times->apply_us[n];
 	times->commit_us[n] = us_since(start_tsc);
+	pkts = forwarded(bench) - pkts;
+	start_tsc = rte_rdtsc() - start_tsc;
 	wait_ns = waited_ns() - wait_ns;
+	if (wait_ns < WAIT_MAX_NS && length_tsc > 0) {
+		add_share(&times->before, quiet.pkts, quiet.tsc);
+		add_share(&times->during, pkts, start_tsc);
+	}
 	nanosleep(&pause, NULL);
 	return wait_ns < WAIT_MAX_NS;
 }
@@ -274,10 +323,13 @@ int main(int argc, char **argv)
 	parse_options(argc, argv, &options);
 	start_eal(options.workers);
 	open_bench(&bench, &options);
-	times = (struct times){make_times(options.epochs), make_times(options.epochs),
-	        make_times(options.epochs), make_times(options.epochs)};
+	times = (struct times){.write_us = make_times(options.epochs),
+	        .apply_us = make_times(options.epochs),
+	        .whole_us = make_times(options.epochs),
+	        .commit_us = make_times(options.epochs)};
 	for (unsigned i = 0; i < 10; i++)
 		(void)one_epoch(&bench, &options, &times, 0); // warm
+	times.before = times.during = (struct share){0};
 	datapath_worker_stats(bench.dp, 0, &before);
 	start_tsc = rte_rdtsc();
 	for (unsigned i = 0; i < options.epochs; i++)
@@ -297,6 +349,13 @@ int main(int argc, char **argv)
 		        options.links, n, options.epochs, options.workers,
 		        (double)(after.tx_pkts - before.tx_pkts) / seconds * 1e-6, "us", "p50",
 		        "p99", "max");
+	if (options.json)
+		printf("\"mpps_before\":%.3f,\"mpps_during\":%.3f,", mpps(&times.before),
+		        mpps(&times.during));
+	else
+		printf("forwarded right before epochs %.2f Mpps, during them %.2f: ratio %.3f\n",
+		        mpps(&times.before), mpps(&times.during),
+		        mpps(&times.during) / mpps(&times.before));
 	print_times("records written", times.write_us, n, options.json, ",");
 	print_times("published, used by all workers", times.apply_us, n, options.json, ",");
 	print_times("first record to last worker", times.whole_us, n, options.json, ",");
