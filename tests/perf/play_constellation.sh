@@ -64,16 +64,20 @@ control_task() { # the thread that serves the socket has the process's id
 }
 drops_json() { rpc stats.get '{}' | jq -c '.drops // .stats.drops'; }
 
+n_pings=$(awk -v s="$seconds" -v i="$interval" 'BEGIN { printf "%d", s / i }')
+routes_there() { [[ $(field .routes_epoch matrix.show '{}') -ge $first_epoch ]]; }
+
 measure() {
     local speed=$1 before after drops_before i sent=0 received=0 helpers_of_run=()
+    first_epoch=$(($(field .epoch matrix.show '{}') + 1))
     rpc player.start "{\"speed\":$speed,\"from_ns\":${from%s}000000000}" >/dev/null
-    sleep 3 # the first epoch makes everything, its routes follow
+    wait_until 60 routes_there # the first epoch plugs everything in, its routes follow
     local status_before
     status_before=$(rpc player.status '{}')
     before=$(control_task)
     drops_before=$(drops_json)
     for ((i = 0; i < pods_wanted; i++)); do
-        in_pod "p$i" ping -6 -n -q -i "$interval" -w "$seconds" -W 2 \
+        in_pod "p$i" ping -6 -n -q -i "$interval" -c "$n_pings" -W 2 \
             "${addresses[(i + pods_wanted / 2 - 1) % pods_wanted]}" >"$work/ping.$i" 2>/dev/null &
         helpers_of_run+=($!)
     done
