@@ -1,0 +1,393 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Frames between two vhost-user ports on one core: Orrery beside dpdk-testpmd and OVS-DPDK.
+
+    sudo tests/perf/vhost_peers.py [--systems A,B,...] [--rounds N] [--idle N] [--window MS] [--size BYTES]
+                                   [--json]
+
+orrery-podsim sends to all of them, on CPU 0; the switch's one worker has CPU 1. All systems are started
+first and then take turns: the others are stopped (SIGSTOP) meanwhile. Between windows
+orrery-bench-cores says how far the two CPUs are from each other; figures are summed up by that distance,
+and ratios compare medians taken at the same one. A window counts when both threads had 95 % of their CPU.
+
+Systems, each at 64-byte IPv6 frames unless --size says otherwise:
+    orrery         router with 10,000 prefixes, 100,000 flows, and a link, each way
+    orrery-1       the same, one flow
+    orrery-wire    a link each way and nothing else, 100,000 flows
+    testpmd        --forward-mode=io, 100,000 flows
+    ovs            in_port -> output, one flow: its best case
+    ovs-normal     NORMAL (learning), one flow
+    ovs-1000       1,000 prefixes, 100,000 flows
+and each with "-packed" behind its name. --idle attaches so many connected ports without traffic besides.
+Needs 2 MiB hugepages (some 3,000 for all systems), the packages dpdk and openvswitch-switch-dpdk.
+"""
+import argparse
+import glob
+import json
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+BUILD = os.environ.get("ORRERY_BUILD", os.path.join(TOP, "build"))
+ROUTER_MAC = "02:00:5e:00:00:01"
+OVS = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
+CPU_SHARE_MIN = 0.95
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def wait_for(what, condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(what)
+        time.sleep(0.05)
+
+
+def distance():
+    """Nanoseconds a cache line takes from one CPU to the other."""
+    out = subprocess.run([os.path.join(BUILD, "tests/perf/orrery-bench-cores"), "0", "1", "30"],
+                         capture_output=True, text=True, check=True).stdout
+    return float(out)
+
+
+def place(before, after):
+    def name(ns):
+        return "smt" if ns < 40 else "near" if ns < 120 else "far"
+    return name(before) if name(before) == name(after) else "moved"
+
+
+def cpu_ns(pid, tid):
+    with open(f"/proc/{pid}/task/{tid}/schedstat", encoding="ascii") as file:
+        return int(file.read().split()[0])
+
+
+def busiest(pid):
+    """The thread that polls."""
+    tids = os.listdir(f"/proc/{pid}/task")
+    first = {tid: cpu_ns(pid, tid) for tid in tids}
+    time.sleep(0.1)
+    return max(tids, key=lambda tid: cpu_ns(pid, tid) - first[tid])
+
+
+class System:
+    """A switch and its generator."""
+    name = ""
+    flows, prefixes, dst_mac = 100000, 1, None
+    needs = ()
+
+    def __init__(self, options, packed):
+        self.packed, self.options = packed, options
+        self.work = tempfile.mkdtemp(prefix="orrery-peers.")
+        self.pids, self.children = [], []
+        self.label = self.name + ("-packed" if packed else "")
+
+    def path(self, n="%d"):
+        return f"{self.work}/p{n}"
+
+    def spawn(self, argv, log, **more):
+        with open(f"{self.work}/{log}.log", "wb") as out:
+            child = subprocess.Popen(argv, stdout=more.pop("stdout", out), stderr=out, **more)
+        self.children.append(child)
+        return child
+
+    def start_generator(self):
+        ports = 2 + self.options.idle
+        argv = [f"{BUILD}/podsim/orrery-podsim", "--ports", str(ports), "--active", "2", "--path", self.path(),
+                "--cpu", "0", "--size", str(self.options.size), "--flows", str(self.flows),
+                "--prefixes", str(self.prefixes), "--prefix-base", "fd00:1::/48"]
+        if self.options.hugepages:
+            argv.append("--hugepages")
+        if self.options.idle > 0:
+            argv += ["--buffer", "256"]
+        if self.packed:
+            argv.append("--packed")
+        if self.dst_mac:
+            argv += ["--dst-mac", self.dst_mac]
+        self.pod = self.spawn(argv, "podsim", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        wait_for("sockets", lambda: os.path.exists(self.path(ports - 1)))
+
+    def routes(self):
+        out = subprocess.run([f"{BUILD}/podsim/orrery-podsim", "--ports", "2", "--prefixes", str(self.prefixes),
+                              "--prefix-base", "fd00:1::/48", "--print-routes"],
+                             capture_output=True, text=True, check=True).stdout
+        return [line.split() for line in out.splitlines()]
+
+    def start(self):
+        self.start_generator()
+        begin = time.monotonic()
+        self.start_switch()
+        wait_for(f"{self.label}: {self.options.idle + 2} ports connected",
+                 lambda: self.report()["ports_up"] == self.options.idle + 2, 600)
+        self.connect_s = time.monotonic() - begin
+        self.begin()
+        self.tid = busiest(self.pids[0])
+        os.system(f"renice -n -15 -p {self.tid} >/dev/null 2>&1")
+        self.pause()
+
+    def begin(self):
+        """All are connected."""
+
+    def report(self):
+        self.pod.stdin.write("report\n")
+        self.pod.stdin.flush()
+        return json.loads(self.pod.stdout.readline())
+
+    def signal(self, which):
+        for pid in self.pids + [self.pod.pid]:
+            os.kill(pid, which)
+
+    def pause(self):
+        self.signal(signal.SIGSTOP)
+
+    def window(self, seconds):
+        """Figures of a window; None when a thread had not its CPU."""
+        self.signal(signal.SIGCONT)
+        time.sleep(0.25)
+        self.report()
+        begin, cpu = time.monotonic_ns(), cpu_ns(self.pids[0], self.tid)
+        time.sleep(seconds)
+        report = self.report()
+        share = (cpu_ns(self.pids[0], self.tid) - cpu) / (time.monotonic_ns() - begin)
+        self.pause()
+        if share < CPU_SHARE_MIN or report["cpu_share"] < CPU_SHARE_MIN:
+            say(f"{self.label}: window thrown away: the switch had {share:.2f} of its CPU, "
+                f"the generator {report['cpu_share']:.2f}")
+            return None
+        return {"mpps": report["rx"]["mpps"], "cycles": report["cycles_hz"] / (report["rx"]["mpps"] * 1e6),
+                "lost": report["rx"]["lost"], "p50_us": report["latency"]["p50_ns"] / 1000,
+                "p99_us": report["latency"]["p99_ns"] / 1000, "idle_polls": report.get("empty_share")}
+
+    def memory_kib(self):
+        with open(f"/proc/{self.pids[0]}/status", encoding="ascii") as file:
+            return int(next(line for line in file if line.startswith("VmRSS")).split()[1])
+
+    def stop(self):
+        for child in reversed(self.children):
+            if child.poll() is None:
+                child.send_signal(signal.SIGCONT)
+                child.terminate()
+        for child in self.children:
+            try:
+                child.wait(20)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        shutil.rmtree(self.work, ignore_errors=True)
+
+
+class Orrery(System):
+    name = "orrery"
+    prefixes, dst_mac = 10000, ROUTER_MAC
+
+    def start_switch(self):
+        self.sock = f"{self.work}/control"
+        n = max(64, 4 * (self.options.idle + 2))
+        with open(f"{self.work}/conf", "w", encoding="ascii") as file:
+            file.write(f'instance = "peers{os.getpid()}"; workers = [1]; poll = "busy"; drivers = ["vhost_user"];\n'
+                       f'pool: {{ frames = 131072; }}; socket: {{ path = "{self.sock}"; }}; state_dir = "";\n'
+                       f'limits: {{ max_ports = {n}; max_interfaces = {2 * n}; }};\n'
+                       f'vhost_user: {{ socket_dir = "{self.work}/v"; }};\n')
+        self.pids = [self.spawn([f"{BUILD}/vswitch/orrery-vswitch", "-c", f"{self.work}/conf"], "switch").pid]
+        wait_for("control socket", lambda: os.path.exists(self.sock), 20)
+        self.rpc([("port.add", {"interface": "a/gw0", "backend": "vhost_user", "node_kind": self.kind_a(),
+                                "socket": self.path(0)}),
+                  ("port.add", {"interface": "b/eth0", "backend": "vhost_user", "node_kind": "pod",
+                                "socket": self.path(1)})])
+        self.connect()
+        self.rpc([("port.add", {"interface": f"idle{i}/eth0", "backend": "vhost_user", "node_kind": "pod",
+                                "socket": self.path(i)}) for i in range(2, 2 + self.options.idle)])
+
+    def kind_a(self):
+        return "router"
+
+    def connect(self):
+        calls = [("node.add", {"name": "a", "kind": "router", "interfaces": ["isl0"]}),
+                 ("link.set", {"from": "a/isl0", "to": "b/eth0", "reverse": True, "delay_ns": 10000})]
+        for prefix, port in self.routes():
+            calls.append(("route.add", {"prefix": prefix, "interface": ["a/gw0", "a/isl0"][int(port)],
+                                        "mac": f"02:00:00:00:00:0{port}"}))
+        self.rpc(calls)
+
+    def rpc(self, calls, batch=64):
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(self.sock)
+            stream = sock.makefile("rw")
+            for i in range(0, len(calls), batch):
+                part = calls[i:i + batch]
+                for method, params in part:
+                    stream.write(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}) + "\n")
+                stream.flush()
+                for method, params in part:
+                    answer = json.loads(stream.readline())
+                    if "error" in answer:
+                        raise RuntimeError(f"{method} {params}: {answer['error']['message']}")
+
+
+class OrreryOne(Orrery):
+    name = "orrery-1"
+    flows = 1
+
+
+class OrreryWire(Orrery):
+    name = "orrery-wire"
+    prefixes = 1
+
+    def kind_a(self):
+        return "pod"
+
+    def connect(self):
+        self.rpc([("link.set", {"from": "a/gw0", "to": "b/eth0", "reverse": True, "delay_ns": 10000})])
+
+
+class Testpmd(System):
+    name = "testpmd"
+    needs = ("dpdk-testpmd",)
+
+    def start_switch(self):
+        vdevs = [f"--vdev=net_vhost{i},iface={self.path(i)},queues=1,client=1" for i in range(2 + self.options.idle)]
+        self.child = self.spawn(["stdbuf", "-oL", "dpdk-testpmd", "--lcores", "0@(0,1),1@1", "--no-pci", "--in-memory", "-m", "256",
+                            f"--file-prefix=peers{os.getpid()}{self.packed:d}", *vdevs, "--", "-i",
+                            "--forward-mode=io", "--nb-cores=1"], "testpmd", stdin=subprocess.PIPE, text=True)
+        self.pids = [self.child.pid]
+
+    def begin(self):
+        def forwards():
+            with open(f"{self.work}/testpmd.log", encoding="utf-8", errors="replace") as file:
+                return "packet forwarding" in file.read()
+        self.child.stdin.write("start\n")
+        self.child.stdin.flush()
+        wait_for("testpmd to forward", forwards)
+
+
+class Ovs(System):
+    name = "ovs"
+    flows = 1
+    needs = ("ovs-vsctl", "ovsdb-tool")
+
+    def run(self, *argv):
+        subprocess.run(argv, check=True, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def start_switch(self):
+        work = self.work
+        self.env = dict(os.environ, OVS_RUNDIR=work, OVS_LOGDIR=work, OVS_DBDIR=work, OVS_SYSCONFDIR=work)
+        self.vsctl = ("ovs-vsctl", "--timeout=300", f"--db=unix:{work}/db.sock")
+        self.run("ovsdb-tool", "create", f"{work}/db", "/usr/share/openvswitch/vswitch.ovsschema")
+        self.spawn(["ovsdb-server", f"{work}/db", f"--remote=punix:{work}/db.sock", f"--unixctl={work}/db.ctl"],
+                   "ovsdb", env=self.env)
+        wait_for("ovsdb", lambda: os.path.exists(f"{work}/db.sock"))
+        self.run(*self.vsctl, "--no-wait", "init")
+        self.run(*self.vsctl, "--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
+                 "other_config:pmd-cpu-mask=0x2", "other_config:dpdk-socket-mem=1024",
+                 f"other_config:dpdk-extra=--no-pci --file-prefix=peers{self.label}")
+        self.pids = [self.spawn([OVS, f"unix:{work}/db.sock", f"--unixctl={work}/ovs.ctl"], "ovs", env=self.env).pid]
+        wait_for("ovs-vswitchd", lambda: os.path.exists(f"{work}/ovs.ctl"))
+        self.run(*self.vsctl, "add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
+        for i in range(2 + self.options.idle):
+            self.run(*self.vsctl, "add-port", "br0", f"vh{i}", "--", "set", "Interface", f"vh{i}",
+                     "type=dpdkvhostuserclient", f"options:vhost-server-path={self.path(i)}",
+                     f"ofport_request={i + 1}")
+        with open(f"{work}/flows", "w", encoding="ascii") as file:
+            file.writelines(line + "\n" for line in self.flow_lines())
+        self.run("ovs-ofctl", "del-flows", "br0")
+        self.run("ovs-ofctl", "add-flows", "br0", f"{work}/flows")
+
+    def flow_lines(self):
+        return ["in_port=1,actions=output:2", "in_port=2,actions=output:1"]
+
+
+class OvsNormal(Ovs):
+    name = "ovs-normal"
+
+    def flow_lines(self):
+        return ["actions=NORMAL"]
+
+
+class OvsPrefixes(Ovs):
+    name = "ovs-1000"
+    flows, prefixes = 100000, 1000
+
+    def flow_lines(self):
+        return [f"ipv6,ipv6_dst={prefix},actions=output:{int(port) + 1}" for prefix, port in self.routes()]
+
+
+SYSTEMS = {c.name: c for c in (Orrery, OrreryOne, OrreryWire, Testpmd, Ovs, OvsNormal, OvsPrefixes)}
+
+
+def spread(values):
+    return f"{min(values):.2f} / {statistics.median(values):.2f} / {max(values):.2f}"
+
+
+def summary(results, base):
+    medians = {}
+    print(f"{'system':22} {'cores':5} {'n':>3}  {'Mpps min / median / max':26} {'cycles':>7} {'p50 us':>8} {'p99 us':>8}  of {base}")
+    for at in ("smt", "near", "far"):
+        for label, windows in results.items():
+            here = [w for w in windows if w["place"] == at]
+            if not here:
+                continue
+            mpps = [w["mpps"] for w in here]
+            medians[label, at] = statistics.median(mpps)
+            ratio = medians[label, at] / medians[base, at] if (base, at) in medians else float("nan")
+            print(f"{label:22} {at:5} {len(here):3}  {spread(mpps):26} {statistics.median(w['cycles'] for w in here):7.0f} "
+                  f"{statistics.median(w['p50_us'] for w in here):8.1f} {statistics.median(w['p99_us'] for w in here):8.1f}  {ratio:.2f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--systems", default="orrery,orrery-1,testpmd,ovs,ovs-1000")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--window", type=int, default=400, help="ms")
+    parser.add_argument("--idle", type=int, default=0)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--hugepages", action="store_true", help="pods' memory in hugepages, too")
+    options = parser.parse_args()
+    systems, results = [], {}
+    try:
+        for label in options.systems.split(","):
+            packed = label.endswith("-packed")
+            kind = SYSTEMS.get(label.removesuffix("-packed"))
+            if kind is None:
+                parser.error(f"no system '{label}': there are {', '.join(SYSTEMS)}, and -packed")
+            for program in kind.needs:
+                if shutil.which(program) is None:
+                    parser.error(f"{label} needs the program {program} (packages dpdk, openvswitch-switch-dpdk)")
+            system = kind(options, packed)
+            systems.append(system)
+            system.start()
+            results[label] = []
+            say(f"{label}: started, {options.idle + 2} ports connected in {system.connect_s:.2f} s, "
+                f"{system.memory_kib()} KiB resident")
+        for i in range(options.rounds):
+            for system in systems:
+                before = distance()
+                figures = system.window(options.window / 1000)
+                at = place(before, distance())
+                if figures is not None:
+                    results[system.label].append(dict(figures, place=at, ns=before))
+            say(f"round {i + 1} of {options.rounds}: " + ", ".join(
+                f"{label} {windows[-1]['mpps']:.2f}" for label, windows in results.items() if windows)
+                + f" Mpps, cores {before:.0f} ns")
+    finally:
+        for system in systems:
+            for log in glob.glob(f"{system.work}/*.log") if not results.get(system.label, True) else []:
+                say(f"--- {log}\n" + open(log, encoding="utf-8", errors="replace").read()[-1500:])
+            system.stop()
+    if options.json:
+        print(json.dumps(results))
+    else:
+        summary(results, systems[0].label)
+
+
+if __name__ == "__main__":
+    main()
