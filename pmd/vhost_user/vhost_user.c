@@ -158,6 +158,8 @@ static int watch(struct port_driver *driver, int fd, struct event_source *source
 
 static void vhost_user_close(struct port_driver *driver, bool keep)
 {
+	if (!keep && driver->dir.path[0] != '\0')
+		rmdir(driver->dir.path); // unless somebody's socket is in it
 	mapping_pool_destroy(driver->mappings);
 	retry_timer_fini(&driver->timer);
 	if (driver->spare_fd >= 0)

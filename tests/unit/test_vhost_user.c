@@ -168,7 +168,7 @@ static void close_rig(struct rig *rig)
 	assert_null(rig->polled);
 	assert_int_equal(rig->n_added, rig->n_deleted);
 	vhost_user_ops.close(rig->driver, false /* keep */);
-	assert_int_equal(rmdir(rig->dir), 0);
+	assert_true(access(rig->dir, F_OK) < 0); // it was empty
 	assert_int_equal(count_fds(), rig->n_fds);
 }
 
