@@ -73,10 +73,15 @@ def cpu_ns(pid, tid):
 
 def busiest(pid):
     """The thread that polls."""
-    tids = os.listdir(f"/proc/{pid}/task")
-    first = {tid: cpu_ns(pid, tid) for tid in tids}
-    time.sleep(0.1)
-    return max(tids, key=lambda tid: cpu_ns(pid, tid) - first[tid])
+    for _ in range(100):
+        tids = os.listdir(f"/proc/{pid}/task")
+        first = {tid: cpu_ns(pid, tid) for tid in tids}
+        time.sleep(0.1)
+        used = {tid: cpu_ns(pid, tid) - first[tid] for tid in tids}
+        tid = max(used, key=used.get)
+        if used[tid] > 5e7:
+            return tid
+    raise TimeoutError(f"no thread of process {pid} polls")
 
 
 class System:
