@@ -76,10 +76,10 @@ def busiest(pid):
     for _ in range(100):
         tids = os.listdir(f"/proc/{pid}/task")
         first = {tid: cpu_ns(pid, tid) for tid in tids}
-        time.sleep(0.1)
+        time.sleep(0.3)
         used = {tid: cpu_ns(pid, tid) - first[tid] for tid in tids}
         tid = max(used, key=used.get)
-        if used[tid] > 5e7:
+        if used[tid] > 0.2e9:
             return tid
     raise TimeoutError(f"no thread of process {pid} polls")
 
@@ -198,7 +198,7 @@ class Orrery(System):
         self.sock = f"{self.work}/control"
         n = max(64, 4 * (self.options.idle + 2))
         with open(f"{self.work}/conf", "w", encoding="ascii") as file:
-            file.write(f'instance = "peers{os.getpid()}"; workers = [1]; poll = "busy"; drivers = ["vhost_user"];\n'
+            file.write(f'instance = "peers{os.getpid()}{self.label}"; workers = [1]; poll = "busy"; drivers = ["vhost_user"];\n'
                        f'pool: {{ frames = 131072; }}; socket: {{ path = "{self.sock}"; }}; state_dir = "";\n'
                        f'limits: {{ max_ports = {n}; max_interfaces = {2 * n}; }};\n'
                        f'vhost_user: {{ socket_dir = "{self.work}/v"; }};\n')
@@ -294,7 +294,7 @@ class Ovs(System):
         self.run(*self.vsctl, "--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
                  "other_config:pmd-cpu-mask=0x2", "other_config:dpdk-socket-mem=1024",
                  f"other_config:dpdk-extra=--no-pci --file-prefix=peers{self.label}")
-        self.pids = [self.spawn([OVS, f"unix:{work}/db.sock", f"--unixctl={work}/ovs.ctl"], "ovs", env=self.env).pid]
+        self.pids = [self.spawn(["unshare", "--net", OVS, f"unix:{work}/db.sock", f"--unixctl={work}/ovs.ctl"], "ovs", env=self.env).pid]
         wait_for("ovs-vswitchd", lambda: os.path.exists(f"{work}/ovs.ctl"))
         self.run(*self.vsctl, "add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
         for i in range(2 + self.options.idle):
@@ -303,6 +303,7 @@ class Ovs(System):
                      f"ofport_request={i + 1}")
         with open(f"{work}/flows", "w", encoding="ascii") as file:
             file.writelines(line + "\n" for line in self.flow_lines())
+        wait_for("the bridge", lambda: os.path.exists(f"{work}/br0.mgmt"))
         self.run("ovs-ofctl", "del-flows", "br0")
         self.run("ovs-ofctl", "add-flows", "br0", f"{work}/flows")
 
@@ -385,7 +386,7 @@ def main():
                 + f" Mpps, cores {before:.0f} ns")
     finally:
         for system in systems:
-            for log in glob.glob(f"{system.work}/*.log") if not results.get(system.label, True) else []:
+            for log in glob.glob(f"{system.work}/*.log") if system.label not in results else []:  # did not start
                 say(f"--- {log}\n" + open(log, encoding="utf-8", errors="replace").read()[-1500:])
             system.stop()
     if options.json:
