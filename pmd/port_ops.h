@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "fault.h"
+#include "port_watch.h"
 
 struct rte_mbuf;
 struct rte_mempool;
@@ -229,10 +230,12 @@ struct port_ops {
 	// sleep). disarm goes back to polling. NULL when fd is level-triggered and needs neither.
 	bool (*arm)(struct port_queue *queue);
 	void (*disarm)(struct port_queue *queue);
-	// worker: whether frames wait in a cold queue without fd, and a hint that this will be
-	// asked soon. NULL: cannot be told.
+	// worker: whether frames wait in a quiet queue; it may go cold without an fd. NULL: cannot
+	// be told.
 	bool (*pending)(struct port_queue *queue);
-	void (*prefetch)(struct port_queue *queue);
+	// worker: the word that tells, after `pending` said no. False: there is no such word, and
+	// `pending` is asked each time. NULL: never.
+	bool (*watch)(struct port_queue *queue, struct port_watch *ret_watch);
 };
 
 extern const struct port_ops af_xdp_ops;

@@ -442,9 +442,15 @@ uint16_t packed_enqueue(struct vring *vring, struct rte_mbuf *const *pkts, uint1
 	return n_done;
 }
 
-const void *packed_next(const struct vring *vring)
+struct port_watch packed_watch(const struct vring *vring)
 {
-	return slot_at(vring, vring->next_avail);
+	return (struct port_watch){
+	        .word = (const uint16_t *)(const void *)(slot_at(vring, vring->next_avail) +
+	                                                 DESC_FLAGS),
+	        .mask = FLAG_AVAIL | FLAG_USED,
+	        .value = vring->avail_wrap ? FLAG_AVAIL : FLAG_USED,
+	        .until_equal = true,
+	};
 }
 
 bool packed_pending(const struct vring *vring)

@@ -262,14 +262,13 @@ bool queue_pending(struct port_queue *base)
 	return false;
 }
 
-void queue_prefetch(struct port_queue *base)
+bool queue_watch(struct port_queue *base, struct port_watch *ret_watch)
 {
 	const struct queue *queue = queue_of(base);
+	const struct vring *ring = ring_in(queue, 0);
 
-	for (uint32_t i = 0; i < queue->n_pairs; i++) {
-		const struct vring *ring = ring_in(queue, i);
-
-		if (ring != NULL)
-			vring_prefetch(ring);
-	}
+	if (queue->n_pairs != 1 || ring == NULL)
+		return false;
+	*ret_watch = vring_watch(ring);
+	return true;
 }

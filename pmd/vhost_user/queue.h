@@ -64,4 +64,4 @@ void queue_tx_flush(struct port_queue *queue);
 bool queue_arm(struct port_queue *queue);
 void queue_disarm(struct port_queue *queue);
 bool queue_pending(struct port_queue *queue);
-void queue_prefetch(struct port_queue *queue);
+bool queue_watch(struct port_queue *queue, struct port_watch *ret_watch);

@@ -354,9 +354,9 @@ uint16_t split_dequeue(
         struct vring *vring, struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t n);
 uint16_t split_enqueue(struct vring *vring, struct rte_mbuf *const *pkts, uint16_t n);
 bool split_pending(const struct vring *vring);
-const void *split_next(const struct vring *vring); // what split_pending reads
+struct port_watch split_watch(const struct vring *vring);
 uint16_t packed_dequeue(
         struct vring *vring, struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t n);
 uint16_t packed_enqueue(struct vring *vring, struct rte_mbuf *const *pkts, uint16_t n);
 bool packed_pending(const struct vring *vring);
-const void *packed_next(const struct vring *vring);
+struct port_watch packed_watch(const struct vring *vring);

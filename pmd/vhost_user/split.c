@@ -430,9 +430,13 @@ uint16_t split_enqueue(struct vring *vring, struct rte_mbuf *const *pkts, uint16
 	return n_done;
 }
 
-const void *split_next(const struct vring *vring)
+struct port_watch split_watch(const struct vring *vring)
 {
-	return vring->driver + RING_IDX;
+	return (struct port_watch){
+	        .word = (const uint16_t *)(const void *)(vring->driver + RING_IDX),
+	        .mask = UINT16_MAX,
+	        .value = vring->next_avail,
+	};
 }
 
 bool split_pending(const struct vring *vring)

@@ -441,5 +441,5 @@ const struct port_ops vhost_user_ops = {
         .arm = queue_arm,
         .disarm = queue_disarm,
         .pending = queue_pending,
-        .prefetch = queue_prefetch,
+        .watch = queue_watch,
 };

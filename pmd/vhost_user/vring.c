@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <rte_mempool.h>
-#include <rte_prefetch.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
@@ -101,9 +100,9 @@ bool vring_pending(const struct vring *vring)
 	return vring->packed ? packed_pending(vring) : split_pending(vring);
 }
 
-void vring_prefetch(const struct vring *vring)
+struct port_watch vring_watch(const struct vring *vring)
 {
-	rte_prefetch0(vring->packed ? packed_next(vring) : split_next(vring));
+	return vring->packed ? packed_watch(vring) : split_watch(vring);
 }
 
 void vring_call(struct vring *vring)

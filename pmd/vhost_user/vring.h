@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "guest_memory.h"
+#include "port_watch.h"
 
 #define VRING_SIZE_MAX 32768 // virtio 1.2 sections 2.7 and 2.8
 // Descriptors of one chain: bounds what a guest can have its worker do for one frame.
@@ -106,10 +107,10 @@ uint16_t vring_dequeue(
 // are done with too, and counted in bad_pkts. The mbufs stay the caller's.
 uint16_t vring_enqueue(struct vring *vring, struct rte_mbuf *const *pkts, uint16_t n);
 
-// Whether something is available to take. Cheap: one load of guest memory. vring_prefetch brings it
-// near.
+// Whether something is available to take: one load of guest memory. vring_watch: the word that says
+// so, once nothing is; good until the next vring_dequeue.
 bool vring_pending(const struct vring *vring);
-void vring_prefetch(const struct vring *vring);
+struct port_watch vring_watch(const struct vring *vring);
 
 // Tells the guest of used buffers if there are any that it wants to be told of (flags or event
 // index). At most one eventfd write.

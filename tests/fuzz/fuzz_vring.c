@@ -248,7 +248,7 @@ static void step(struct bytes *bytes)
 		vring_call(target.vring);
 	else
 		start_again();
-	vring_prefetch(target.vring);
+	(void)vring_watch(target.vring);
 	vring_pending(target.vring);
 	if (vring_get_fault(target.vring) != VRING_FAULT_NONE)
 		restart();

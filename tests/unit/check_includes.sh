@@ -13,7 +13,7 @@ vswitch/api: vswitch/api vswitch/base
 pmd: pmd vswitch/base
 pmd/af_xdp: pmd/af_xdp pmd vswitch/base
 pmd/vhost_user: pmd/vhost_user pmd vswitch/base
-vswitch/datapath: vswitch/datapath pmd/port_ops.h vswitch/base
+vswitch/datapath: vswitch/datapath pmd/port_ops.h pmd/port_watch.h vswitch/base
 vswitch/control: vswitch/control vswitch/datapath pmd vswitch/api vswitch/base
 vswitch: vswitch vswitch/control vswitch/datapath pmd vswitch/api vswitch/base
 ctl: ctl ctl/scenario ctl/ephemeris ctl/import ctl/verify ctl/doctor vswitch/api vswitch/base

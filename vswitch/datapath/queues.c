@@ -5,7 +5,9 @@
 // a slice at a time, so that a frame waits that long at most. A worker with nothing hot and nothing
 // due sleeps, but not over a sweep.
 #include <assert.h>
+#include <rte_branch_prediction.h>
 #include <rte_cycles.h>
+#include <rte_prefetch.h>
 #include <sys/epoll.h>
 #include <time.h>
 
@@ -14,14 +16,15 @@
 #define EVENTS_MAX 64
 // Less than this to the next departure is not worth a system call.
 #define SLEEP_MIN_NS 5000
-#define SWEEP_BATCH 16 // queues fetched ahead
-#define BUSY_HOT_MAX 64 // a worker that polls always lets no queue go cold while there are so few
+#define SWEEP_AHEAD 24 // words fetched before they are looked at
+#define BUSY_HOT_MAX 8 // a worker that polls always lets no queue go cold while there are so few
 
 static void unsweep(struct worker *w, struct port_queue *queue)
 {
 	struct port_queue *last = w->swept[--w->n_swept];
 
 	w->swept[queue->swept_idx] = last;
+	w->watches[queue->swept_idx] = w->watches[w->n_swept];
 	last->swept_idx = queue->swept_idx;
 	queue->swept_idx = UINT32_MAX;
 }
@@ -41,6 +44,18 @@ static void set_cold(struct worker *w, struct port_queue *queue)
 	w->hot[queue->hot_idx] = last;
 	last->hot_idx = queue->hot_idx;
 	queue->hot_idx = UINT32_MAX;
+}
+
+static void set_swept(struct worker *w, struct port_queue *queue)
+{
+	struct port_watch *watch = &w->watches[w->n_swept];
+
+	if (w->n_swept == 0)
+		w->swept_tsc = w->now_tsc;
+	if (queue->ops->watch == NULL || !queue->ops->watch(queue, watch))
+		watch->word = NULL;
+	queue->swept_idx = w->n_swept;
+	w->swept[w->n_swept++] = queue;
 }
 
 static void note_hot(struct worker *w)
@@ -121,10 +136,7 @@ bool queues_try_cold(struct worker *w, struct port_queue *queue)
 		if (queue->ops->pending(queue))
 			return false;
 		set_cold(w, queue);
-		if (w->n_swept == 0)
-			w->swept_tsc = w->now_tsc;
-		queue->swept_idx = w->n_swept;
-		w->swept[w->n_swept++] = queue;
+		set_swept(w, queue);
 	}
 	counter_add(&w->counters.went_cold, 1);
 	note_hot(w);
@@ -150,30 +162,33 @@ static void handle_events(struct worker *w, const struct epoll_event *events, in
 		note_hot(w);
 }
 
-// Looks at the `n` swept queues that are next in turn.
+static inline bool rings(const struct worker *w, uint32_t idx)
+{
+	const struct port_watch *watch = &w->watches[idx];
+
+	return watch->word != NULL ? port_watch_rings(watch)
+	                           : w->swept[idx]->ops->pending(w->swept[idx]);
+}
+
+// Looks at the `n` swept queues that are next in turn. What a peer wrote is in its processor's
+// cache, each word on a page of its own: it is fetched well before.
 static void sweep(struct worker *w, uint32_t n)
 {
-	struct port_queue *batch[SWEEP_BATCH];
+	for (; n > 0 && w->n_swept > 0; n--) {
+		struct port_queue *queue;
 
-	while (n > 0 && w->n_swept > 0) {
-		uint32_t n_batch = 0;
-
-		for (; n > 0 && n_batch < SWEEP_BATCH && n_batch < w->n_swept; n--) {
-			if (w->next_swept >= w->n_swept)
-				w->next_swept = 0;
-			batch[n_batch] = w->swept[w->next_swept++];
-			if (batch[n_batch]->ops->prefetch != NULL)
-				batch[n_batch]->ops->prefetch(batch[n_batch]);
-			n_batch++;
+		if (w->next_swept >= w->n_swept)
+			w->next_swept = 0;
+		if (w->next_swept + SWEEP_AHEAD < w->n_swept)
+			rte_prefetch0(w->watches[w->next_swept + SWEEP_AHEAD].word);
+		if (likely(!rings(w, w->next_swept))) {
+			w->next_swept++;
+			continue;
 		}
-		for (uint32_t i = 0; i < n_batch; i++) {
-			// The second time when fewer than a batch are left: it may be hot by now.
-			if (batch[i]->swept_idx == UINT32_MAX || !batch[i]->ops->pending(batch[i]))
-				continue;
-			unsweep(w, batch[i]);
-			set_hot(w, batch[i]);
-			counter_add(&w->counters.went_hot, 1);
-		}
+		queue = w->swept[w->next_swept];
+		unsweep(w, queue); // another has its place
+		set_hot(w, queue);
+		counter_add(&w->counters.went_hot, 1);
 	}
 	note_hot(w);
 }

@@ -48,10 +48,11 @@ int worker_init(struct worker *w, const struct datapath_config *config, struct f
 	w->wheel.current_due = WHEEL_NEVER;
 	w->hot = map_queue_list(w->max_queues);
 	w->swept = map_queue_list(w->max_queues);
+	w->watches = region_map(w->max_queues * sizeof(w->watches[0]));
 	w->dirty = map_queue_list(w->max_queues);
 	w->ifaces = region_map(config->max_ifaces * sizeof(*w->ifaces));
 	w->icmp = icmp_state_create(config->max_nodes, config->icmp_rate_pps, w->tsc_hz);
-	if (w->hot == NULL || w->swept == NULL || w->dirty == NULL || w->ifaces == NULL ||
+	if (w->hot == NULL || w->swept == NULL || w->watches == NULL || w->dirty == NULL || w->ifaces == NULL ||
 	        w->icmp == NULL || link_table_init(&w->links, config->max_ifaces, w->tsc_hz) < 0)
 		return fault_set(fault, -ENOMEM, "max_ifaces",
 		        "worker %u: no memory for the tables of %u interfaces", w->idx,
@@ -102,6 +103,7 @@ void worker_fini(struct worker *w)
 	region_unmap(w->ifaces, w->max_ifaces * sizeof(*w->ifaces));
 	region_unmap(w->hot, w->max_queues * sizeof(struct port_queue *));
 	region_unmap(w->swept, w->max_queues * sizeof(struct port_queue *));
+	region_unmap(w->watches, w->max_queues * sizeof(w->watches[0]));
 	region_unmap(w->dirty, w->max_queues * sizeof(struct port_queue *));
 	doorbell_fini(&w->doorbell);
 	if (w->epoll_fd >= 0)

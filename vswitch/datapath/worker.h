@@ -82,6 +82,7 @@ struct worker {
 	uint64_t swept_tsc; // the last sweep, of some
 	struct port_queue **hot; // [n_hot]
 	struct port_queue **swept; // [n_swept]
+	struct port_watch *watches; // [n_swept] what to look at; word NULL: ask the queue
 	struct port_queue **dirty; // [n_dirty] tx_flush is due
 	struct relay *relays; // [n_workers] by destination
 
