@@ -23,7 +23,8 @@
 #define OVERHEAD_BYTES 24 // preamble, gap, FCS
 #define TRAIN 20 // frames back to back: 28 kB fit the least queue
 #define TRAINS 9
-#define RATE_TOLERANCE 0.25 // a median of so few trains moves by some percent
+#define RATE_HIGH 1.25
+#define RATE_LOW 0.5 // a train's end is late by whatever keeps the receiver busy
 #define RATE_BASE_MIN 4 // times a rate that the ports must reach for it to be judged
 
 struct path {
@@ -39,8 +40,8 @@ struct path {
 	size_t n_errors, n_sent,
 	        n_dropped; // dropped: probes of batches during which the path changed
 	double asked_ns_sum, passed_sum, jitter_ns, rate_asked_bps;
-	double gaps_ns[TRAINS * TRAIN]; // between successive frames of trains
-	size_t n_gaps, n_hops_seen;
+	double rate_bps; // the best of all trains
+	size_t n_hops_seen;
 	bool bursts;
 };
 
@@ -50,6 +51,7 @@ struct paths {
 	struct path items[VERIFY_PATHS_MAX];
 	unsigned n;
 	uint32_t run;
+	struct asked_clock clock; // of the last batch
 	char nodes[2][64]; // of the base
 };
 
@@ -342,32 +344,28 @@ static void account(struct paths *paths, struct path *path, const struct asked_c
 	path->bursts |= bursts;
 }
 
-// Whether the switch still goes the way it went, and the file has it up all that time.
-static void check_steady(struct paths *paths, const struct asked_clock *clock)
+// Whether the switch still goes the way it went, and the file has it up since `clock`: then what
+// the file asked of it in that time.
+static void check_steady(struct paths *paths, struct path *path)
 {
-	int64_t now_ns = probe_now_ns();
+	const struct asked_clock *clock = &paths->clock;
+	double end_ns = asked_time_ns(clock, (double)probe_now_ns());
+	uint32_t hops[ASKED_HOPS_MAX];
+	struct fault fault = {0};
+	size_t n;
 
-	for (unsigned i = 0; i < paths->n; i++) {
-		struct path *path = &paths->items[i];
-		uint32_t hops[ASKED_HOPS_MAX];
-		double end_ns = fmax((double)clock->t_ns, asked_time_ns(clock, (double)now_ns));
-		struct fault fault = {0};
-		size_t n;
-
-		asked_fini(&path->asked);
-		path->steady = find_hops(paths->verify, path, hops, &n, &fault) == 0 &&
-		               n == path->n_hops &&
-		               memcmp(hops, path->hops, n * sizeof(*hops)) == 0 &&
-		               end_ns <= (double)paths->verify->file->header->duration_ns &&
-		               asked_init(&path->asked, paths->verify->file, hops, n,
-		                       (uint64_t)clock->t_ns, (uint64_t)end_ns) == 0 &&
-		               asked_is_steady(&path->asked);
-	}
+	end_ns = fmax((double)clock->t_ns, end_ns);
+	asked_fini(&path->asked);
+	path->steady = find_hops(paths->verify, path, hops, &n, &fault) == 0 && n == path->n_hops &&
+	               memcmp(hops, path->hops, n * sizeof(*hops)) == 0 &&
+	               end_ns <= (double)paths->verify->file->header->duration_ns &&
+	               asked_init(&path->asked, paths->verify->file, hops, n, (uint64_t)clock->t_ns,
+	                       (uint64_t)end_ns) == 0 &&
+	               asked_is_steady(&path->asked);
 }
 
 static enum cli_exit run_batch(struct paths *paths, uint32_t batch)
 {
-	struct asked_clock clock;
 	enum cli_exit code;
 
 	for (unsigned i = 0; i < paths->n; i++) {
@@ -377,21 +375,27 @@ static enum cli_exit run_batch(struct paths *paths, uint32_t batch)
 		if (find_hops(paths->verify, path, path->hops, &path->n_hops, &fault) != 0)
 			path->n_hops = 0; // not what it will be: the batch does not count
 	}
-	code = verify_clock(paths->verify, &clock);
+	code = verify_clock(paths->verify, &paths->clock);
 	if (code != CLI_OK)
 		return code;
 	send_batch(paths, batch);
-	check_steady(paths, &clock);
+	for (unsigned i = 0; i < paths->n; i++)
+		check_steady(paths, &paths->items[i]);
 	for (unsigned i = 0; i <= paths->n; i++)
-		account(paths, path_at(paths, i), &clock);
+		account(paths, path_at(paths, i), &paths->clock);
 	return CLI_OK;
 }
 
 // --- rate ----------------------------------------------------------------------------------------
 
-// Frames back to back: the bottleneck spreads them.
+// Frames back to back: the bottleneck spreads them. Nothing can make the last one come too early,
+// so the time until then since the first one should have met the bottleneck gives a rate that is
+// never too high, whoever was late.
 static void send_train(struct paths *paths, struct path *path, uint32_t batch)
 {
+	double bits = 8.0 * (PROBE_TRAIN_BYTES + OVERHEAD_BYTES), from_ns, n = 0;
+	int64_t last_ns = 0;
+
 	memset(path->sent_ns, 0, sizeof(path->sent_ns));
 	memset(path->got_ns, 0, sizeof(path->got_ns));
 	for (uint32_t k = 0; k < TRAIN; k++) {
@@ -400,12 +404,22 @@ static void send_train(struct paths *paths, struct path *path, uint32_t batch)
 
 		path->sent_ns[k] = sent_ns > 0 ? sent_ns : 0;
 	}
-	collect_until(paths, batch, probe_now_ns() + LATE_NS, true);
-	for (int k = 1; k < TRAIN; k++) {
-		if (path->got_ns[k - 1] != 0 && path->got_ns[k] != 0)
-			path->gaps_ns[path->n_gaps++] =
-			        (double)(path->got_ns[k] - path->got_ns[k - 1]);
+	collect_until(paths, batch, probe_now_ns() + LATE_NS / 3, true);
+	if (path != &paths->base)
+		check_steady(paths, path);
+	for (int k = 0; k < TRAIN; k++) {
+		if (path->got_ns[k] == 0)
+			continue;
+		n++;
+		last_ns = path->got_ns[k];
 	}
+	from_ns = (double)path->sent_ns[0];
+	if (path->rate_asked_bps != 0 && path->steady)
+		from_ns += asked_delay_ns(&path->asked, &paths->clock, from_ns, PROBE_TRAIN_BYTES) -
+		           bits / path->rate_asked_bps * 1e9;
+	if (path->sent_ns[0] != 0 && (double)last_ns > from_ns &&
+	        (path->steady || path == &paths->base))
+		path->rate_bps = fmax(path->rate_bps, bits * n * 1e9 / ((double)last_ns - from_ns));
 	memset(path->sent_ns, 0, sizeof(path->sent_ns));
 }
 
@@ -416,11 +430,12 @@ static void run_trains(struct paths *paths, uint32_t batch)
 	for (unsigned i = 0; i <= paths->n; i++) {
 		struct path *path = path_at(paths, i);
 
-		if (i < paths->n && path->rate_asked_bps == 0)
+		if (i < paths->n && (path->rate_asked_bps == 0 || !path->steady))
 			continue;
-		for (unsigned k = 0; k < TRAINS && !*paths->verify->stop; k++)
+		for (unsigned k = 0; k < TRAINS && !*paths->verify->stop &&
+		                     verify_clock(paths->verify, &paths->clock) == CLI_OK;
+		        k++)
 			send_train(paths, path, batch++);
-		figures_sort(path->gaps_ns, path->n_gaps);
 	}
 }
 
@@ -443,20 +458,12 @@ static json_t *quantiles(struct path *path)
 	return object;
 }
 
-// From the median gap: a receiver that was late once moves two gaps, not the rate.
-static double rate_bps(const struct path *path)
-{
-	double gap_ns = path->n_gaps != 0 ? figures_quantile(path->gaps_ns, path->n_gaps, 0.5) : 0;
-
-	return gap_ns > 0 ? 8e9 * (PROBE_TRAIN_BYTES + OVERHEAD_BYTES) / gap_ns : 0;
-}
-
 // Judges and tells one path.
 static json_t *path_json(struct paths *paths, struct path *path)
 {
 	struct verify *verify = paths->verify;
-	double n = (double)path->n_sent, base_bps = rate_bps(&paths->base), p50 = 0;
-	double loss = n > 0 ? 1 - path->passed_sum / n : 0, rate = rate_bps(path);
+	double n = (double)path->n_sent, base_bps = paths->base.rate_bps, p50 = 0;
+	double loss = n > 0 ? 1 - path->passed_sum / n : 0, rate = path->rate_bps;
 	struct interval got = {0, 1};
 	json_t *errors = quantiles(path), *wrong = json_array();
 
@@ -471,7 +478,7 @@ static json_t *path_json(struct paths *paths, struct path *path)
 		json_array_append_new(wrong, json_string("loss"));
 	// A rate that the ports themselves hardly reach cannot be told.
 	if (rate > 0 && RATE_BASE_MIN * path->rate_asked_bps < base_bps &&
-	        fabs(rate / path->rate_asked_bps - 1) > RATE_TOLERANCE)
+	        (rate > path->rate_asked_bps * RATE_HIGH || rate < path->rate_asked_bps * RATE_LOW))
 		json_array_append_new(wrong, json_string("rate"));
 	verify->failed |= json_array_size(wrong) != 0;
 	return json_pack("{s:s, s:s, s:I, s:f, s:I, s:I, s:I, s:o, s:f, s:f, s:f, s:b, s:f, s:f, "
@@ -490,7 +497,7 @@ static void tell(struct paths *paths)
 
 	base = json_pack("{s:I, s:I, s:f}", "sent", (json_int_t)paths->base.n_sent, "lost",
 	        (json_int_t)(paths->base.n_sent - paths->base.n_errors), "rate_bps",
-	        rate_bps(&paths->base));
+	        paths->base.rate_bps);
 	json_object_set_new(base, "delay_ns", quantiles(&paths->base));
 	json_object_set_new(paths->verify->result, "base", base);
 	for (unsigned i = 0; i < paths->n; i++)
