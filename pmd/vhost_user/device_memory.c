@@ -161,7 +161,7 @@ static int map_inflight(struct device *d, const struct message *m, int fd, struc
 int device_get_inflight(struct device *d, struct connection *c, struct fault *fault)
 {
 	struct message *m = &c->message;
-	size_t size;
+	size_t size = 0;
 	int fd, ret = check_inflight(d, m, &size, fault);
 
 	if (ret < 0)
@@ -182,7 +182,7 @@ int device_get_inflight(struct device *d, struct connection *c, struct fault *fa
 int device_set_inflight(struct device *d, struct connection *c, struct fault *fault)
 {
 	const struct message *m = &c->message;
-	size_t size;
+	size_t size = 0;
 	int ret = check_inflight(d, m, &size, fault);
 
 	if (ret < 0)

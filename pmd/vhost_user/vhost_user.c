@@ -99,11 +99,10 @@ static void on_mapping(void *owner, uint32_t events)
 	static const struct fault fault = {
 	        .code = -EPROTO, .message = "the guest cut off the memory file that it shares"};
 	struct port_driver *driver = owner;
-	struct vhost_port *p;
+	struct vhost_port *p, *next;
 
 	mapping_pool_ack(driver->mappings);
-	TAILQ_FOREACH(p, &driver->ports, link)
-	{
+	HASH_ITER (by_path, driver->ports, p, next) {
 		if (device_lost_memory(&p->device))
 			peer_lose(p, &fault);
 	}
@@ -207,7 +206,6 @@ static int vhost_user_open(const struct port_driver_config *config, struct port_
 	driver->n_workers = config->n_workers;
 	driver->frame_bytes = config->frame_bytes;
 	driver->ring_size_max = config->ring_size != 0 ? config->ring_size : VRING_SIZE_MAX;
-	TAILQ_INIT(&driver->ports);
 	raise_limit(driver, config->max_ports);
 	ret = socket_dir_init(
 	        &driver->dir, config->vhost_user != NULL ? config->vhost_user : &defaults, fault);
@@ -300,14 +298,10 @@ static struct vhost_port *make_port(
 
 static bool path_in_use(const struct port_driver *driver, const char *path)
 {
-	const struct vhost_port *p;
+	struct vhost_port *p;
 
-	TAILQ_FOREACH(p, &driver->ports, link)
-	{
-		if (strcmp(p->path, path) == 0)
-			return true;
-	}
-	return false;
+	HASH_FIND(by_path, driver->ports, path, strlen(path), p);
+	return p != NULL;
 }
 
 static int vhost_user_create(struct port_driver *driver, const struct port_config *config,
@@ -327,7 +321,7 @@ static int vhost_user_create(struct port_driver *driver, const struct port_confi
 		goto err_fds;
 	}
 	ret = socket_dir_path(&driver->dir, config->ref, config->socket, p->path, fault);
-	if (ret == 0 && config->socket[0] != '\0' && path_in_use(driver, p->path))
+	if (ret == 0 && path_in_use(driver, p->path))
 		ret = fault_set(fault, -EBUSY, "socket",
 		        "port '%s': another port has the socket '%s'", config->ref, p->path);
 	if (ret == 0 && config->socket_server)
@@ -335,7 +329,7 @@ static int vhost_user_create(struct port_driver *driver, const struct port_confi
 	if (ret < 0)
 		goto err_port;
 	fill_port(p, config, port);
-	TAILQ_INSERT_TAIL(&driver->ports, p, link);
+	HASH_ADD(by_path, driver->ports, path, strlen(p->path), p);
 	peer_start(p);
 	return 0;
 
@@ -354,7 +348,7 @@ static void vhost_user_destroy(struct port *port, bool keep)
 	driver->budget.n_used -= p->listen_fd >= 0 ? 2 : 1;
 	peer_stop(p);
 	on_alarm(driver, 0 /* events */); // no worker has it any more: nor does the list now
-	TAILQ_REMOVE(&driver->ports, p, link);
+	HASH_DELETE(by_path, driver->ports, p);
 	free(p);
 	port->queue = NULL;
 }

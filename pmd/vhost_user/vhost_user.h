@@ -3,10 +3,9 @@
 // queue.h says.
 #pragma once
 
-#include <sys/queue.h>
-
 #include "connection.h"
 #include "device.h"
+#include "hash.h"
 #include "mapping.h"
 #include "port_ops.h"
 #include "queue.h"
@@ -23,7 +22,7 @@ struct event_source {
 
 struct vhost_port {
 	struct queue queue; // first: port->queue is its base
-	TAILQ_ENTRY(vhost_port) link;
+	UT_hash_handle by_path;
 	struct port *port; // borrowed
 	struct port_driver *driver;
 	struct device_config device_config;
@@ -49,8 +48,6 @@ struct vhost_port {
 	char last_fault[VHOST_USER_REASON_SIZE]; // why it was broken last
 };
 
-TAILQ_HEAD(vhost_ports, vhost_port);
-
 struct port_driver {
 	const struct port_host *host; // borrowed
 	struct rte_mempool *const *pools;
@@ -66,7 +63,7 @@ struct port_driver {
 	int epoll_fd;
 	int spare_fd; // a socket that is not connected yet
 	struct event_source on_timer, on_mapping, on_alarm;
-	struct vhost_ports ports;
+	struct vhost_port *ports; // by path
 	uint64_t n_messages, n_quiesces, n_connects, n_broken;
 };
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Frames between two vhost-user ports on one core: Orrery beside dpdk-testpmd and OVS-DPDK.
 
-    sudo tests/perf/vhost_peers.py [--systems A,B,...] [--rounds N] [--idle N] [--window MS] [--size BYTES]
+    sudo tests/perf/vhost_peers.py [--systems A,B,...] [--rounds N] [--window MS] [--size BYTES]
                                    [--json]
 
 orrery-podsim sends to all of them, on CPU 0; the switch's one worker has CPU 1. All systems are started
@@ -18,7 +18,8 @@ Systems, each at 64-byte IPv6 frames unless --size says otherwise:
     ovs            in_port -> output, one flow: its best case
     ovs-normal     NORMAL (learning), one flow
     ovs-1000       1,000 prefixes, 100,000 flows
-and each with "-packed" behind its name. --idle attaches so many connected ports without traffic besides.
+and each with "-packed" behind its name, and with ":N" behind that: N connected ports without traffic
+besides the two.
 Needs 2 MiB hugepages (some 3,000 for all systems), the packages dpdk and openvswitch-switch-dpdk.
 """
 import argparse
@@ -90,11 +91,12 @@ class System:
     flows, prefixes, dst_mac = 100000, 1, None
     needs = ()
 
-    def __init__(self, options, packed):
-        self.packed, self.options = packed, options
+    def __init__(self, options, label):
+        name, _, idle = label.partition(":")
+        self.packed, self.idle = name.endswith("-packed"), int(idle or 0)
+        self.options, self.label, self.tag = options, label, label.replace(":", "-")
         self.work = tempfile.mkdtemp(prefix="orrery-peers.")
         self.pids, self.children = [], []
-        self.label = self.name + ("-packed" if packed else "")
 
     def path(self, n="%d"):
         return f"{self.work}/p{n}"
@@ -106,13 +108,13 @@ class System:
         return child
 
     def start_generator(self):
-        ports = 2 + self.options.idle
+        ports = 2 + self.idle
         argv = [f"{BUILD}/podsim/orrery-podsim", "--ports", str(ports), "--active", "2", "--path", self.path(),
                 "--cpu", "0", "--size", str(self.options.size), "--flows", str(self.flows),
                 "--prefixes", str(self.prefixes), "--prefix-base", "fd00:1::/48"]
         if self.options.hugepages:
             argv.append("--hugepages")
-        if self.options.idle > 0:
+        if self.idle > 0:
             argv += ["--buffer", "256"]
         if self.packed:
             argv.append("--packed")
@@ -131,8 +133,8 @@ class System:
         self.start_generator()
         begin = time.monotonic()
         self.start_switch()
-        wait_for(f"{self.label}: {self.options.idle + 2} ports connected",
-                 lambda: self.report()["ports_up"] == self.options.idle + 2, 600)
+        wait_for(f"{self.label}: {self.idle + 2} ports connected",
+                 lambda: self.report()["ports_up"] == self.idle + 2, 600)
         self.connect_s = time.monotonic() - begin
         self.begin()
         self.tid = busiest(self.pids[0])
@@ -196,9 +198,9 @@ class Orrery(System):
 
     def start_switch(self):
         self.sock = f"{self.work}/control"
-        n = max(64, 4 * (self.options.idle + 2))
+        n = max(64, 4 * (self.idle + 2))
         with open(f"{self.work}/conf", "w", encoding="ascii") as file:
-            file.write(f'instance = "peers{os.getpid()}{self.label}"; workers = [1]; poll = "busy"; drivers = ["vhost_user"];\n'
+            file.write(f'instance = "peers{os.getpid()}{self.tag}"; workers = [1]; poll = "busy"; drivers = ["vhost_user"];\n'
                        f'pool: {{ frames = 131072; }}; socket: {{ path = "{self.sock}"; }}; state_dir = "";\n'
                        f'limits: {{ max_ports = {n}; max_interfaces = {2 * n}; }};\n'
                        f'vhost_user: {{ socket_dir = "{self.work}/v"; }};\n')
@@ -210,7 +212,7 @@ class Orrery(System):
                                 "socket": self.path(1)})])
         self.connect()
         self.rpc([("port.add", {"interface": f"idle{i}/eth0", "backend": "vhost_user", "node_kind": "pod",
-                                "socket": self.path(i)}) for i in range(2, 2 + self.options.idle)])
+                                "socket": self.path(i)}) for i in range(2, 2 + self.idle)])
 
     def kind_a(self):
         return "router"
@@ -259,9 +261,9 @@ class Testpmd(System):
     needs = ("dpdk-testpmd",)
 
     def start_switch(self):
-        vdevs = [f"--vdev=net_vhost{i},iface={self.path(i)},queues=1,client=1" for i in range(2 + self.options.idle)]
+        vdevs = [f"--vdev=net_vhost{i},iface={self.path(i)},queues=1,client=1" for i in range(2 + self.idle)]
         self.child = self.spawn(["stdbuf", "-oL", "dpdk-testpmd", "--lcores", "0@(0,1),1@1", "--no-pci", "--in-memory", "-m", "256",
-                            f"--file-prefix=peers{os.getpid()}{self.packed:d}", *vdevs, "--", "-i",
+                            f"--file-prefix=peers{self.tag}", *vdevs, "--", "-i",
                             "--forward-mode=io", "--nb-cores=1"], "testpmd", stdin=subprocess.PIPE, text=True)
         self.pids = [self.child.pid]
 
@@ -293,11 +295,11 @@ class Ovs(System):
         self.run(*self.vsctl, "--no-wait", "init")
         self.run(*self.vsctl, "--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
                  "other_config:pmd-cpu-mask=0x2", "other_config:dpdk-socket-mem=1024",
-                 f"other_config:dpdk-extra=--no-pci --file-prefix=peers{self.label}")
+                 f"other_config:dpdk-extra=--no-pci --file-prefix=peers{self.tag}")
         self.pids = [self.spawn(["unshare", "--net", OVS, f"unix:{work}/db.sock", f"--unixctl={work}/ovs.ctl"], "ovs", env=self.env).pid]
         wait_for("ovs-vswitchd", lambda: os.path.exists(f"{work}/ovs.ctl"))
         self.run(*self.vsctl, "add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
-        for i in range(2 + self.options.idle):
+        for i in range(2 + self.idle):
             self.run(*self.vsctl, "add-port", "br0", f"vh{i}", "--", "set", "Interface", f"vh{i}",
                      "type=dpdkvhostuserclient", f"options:vhost-server-path={self.path(i)}",
                      f"ofport_request={i + 1}")
@@ -353,7 +355,6 @@ def main():
     parser.add_argument("--systems", default="orrery,orrery-1,testpmd,ovs,ovs-1000")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--window", type=int, default=400, help="ms")
-    parser.add_argument("--idle", type=int, default=0)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--hugepages", action="store_true", help="pods' memory in hugepages, too")
@@ -361,18 +362,17 @@ def main():
     systems, results = [], {}
     try:
         for label in options.systems.split(","):
-            packed = label.endswith("-packed")
-            kind = SYSTEMS.get(label.removesuffix("-packed"))
+            kind = SYSTEMS.get(label.partition(":")[0].removesuffix("-packed"))
             if kind is None:
                 parser.error(f"no system '{label}': there are {', '.join(SYSTEMS)}, and -packed")
             for program in kind.needs:
                 if shutil.which(program) is None:
                     parser.error(f"{label} needs the program {program} (packages dpdk, openvswitch-switch-dpdk)")
-            system = kind(options, packed)
+            system = kind(options, label)
             systems.append(system)
             system.start()
             results[label] = []
-            say(f"{label}: started, {options.idle + 2} ports connected in {system.connect_s:.2f} s, "
+            say(f"{label}: started, {system.idle + 2} ports connected in {system.connect_s:.2f} s, "
                 f"{system.memory_kib()} KiB resident")
         for i in range(options.rounds):
             for system in systems:

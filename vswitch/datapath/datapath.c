@@ -357,8 +357,14 @@ static void command(struct datapath *dp, enum command_op op, struct port_queue *
 	while (!mailbox_post(&w->mailbox, &message, &ticket))
 		sleep_ns(WAIT_STEP_NS);
 	doorbell_ring(&w->doorbell);
-	while (!mailbox_is_done(&w->mailbox, ticket))
-		sleep_ns(WAIT_STEP_NS);
+	if (op == COMMAND_ADD_QUEUE)
+		return; // whatever comes next for this queue comes after it
+	for (unsigned i = 0; !mailbox_is_done(&w->mailbox, ticket); i++) {
+		if (i < WAIT_SPINS)
+			rte_pause();
+		else
+			sleep_ns(WAIT_STEP_NS);
+	}
 }
 
 int datapath_add_queue(struct datapath *dp, struct port_queue *queue)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-// uthash as this folder uses it: with our own hash function, so that sanitizers, warnings and the
+// uthash as the switch uses it: with our own hash function, so that sanitizers, warnings and the
 // analyzer stay on for the code around it.
 #pragma once
 
