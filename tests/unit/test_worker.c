@@ -48,6 +48,34 @@ static void wait_asleep(struct rig *rig, uint16_t worker, uint64_t n)
 	assert_true(stats_of(rig, worker).sleeps > n);
 }
 
+// Waits until the worker has taken the queue that it was given.
+static void wait_taken(struct rig *rig, uint16_t worker)
+{
+	struct worker_stats stats = stats_of(rig, worker);
+
+	for (unsigned i = 0; i < PATIENCE_S * 1000 && stats.hot_queues + stats.went_cold == 0;
+	        i++) {
+		pause_ms(1);
+		stats = stats_of(rig, worker);
+	}
+	assert_true(stats.hot_queues + stats.went_cold > 0);
+}
+
+// Waits until the worker has slept, polls nothing and made no loop for a moment.
+static void wait_quiet(struct rig *rig, uint16_t worker)
+{
+	struct worker_stats before, after = stats_of(rig, worker);
+
+	for (unsigned i = 0; i < PATIENCE_S * 100; i++) {
+		before = after;
+		pause_ms(10);
+		after = stats_of(rig, worker);
+		if (after.sleeps > 0 && after.hot_queues == 0 && after.loops == before.loops)
+			return;
+	}
+	fail_msg("worker %u does not come to rest", worker);
+}
+
 static unsigned wait_frames(struct rig *rig, uint32_t port, unsigned n)
 {
 	unsigned n_come = 0;
@@ -79,6 +107,8 @@ static void open_threads(struct rig *rig, uint16_t n_workers, enum poll_mode pol
 	for (uint16_t i = 0; i < n_workers; i++)
 		assert_int_equal(
 		        datapath_add_queue(rig->dp, mem_ops.worker_queue(rig->driver, i)), 0);
+	for (uint16_t i = 0; i < n_workers; i++)
+		wait_taken(rig, i);
 }
 
 static void close_threads(struct rig *rig)
@@ -95,7 +125,7 @@ static void test_sleep_and_wake(void **state)
 	open_threads(&rig, 1, POLL_ADAPTIVE, COLD_NOTIFIED);
 	rig_link(&rig, 0, 1)->delay_tsc = datapath_tsc_hz(rig.dp) / 50;
 	rig_publish(&rig);
-	wait_asleep(&rig, 0, 0);
+	wait_quiet(&rig, 0);
 	// Nothing wakes it: no loop is made.
 	before = stats_of(&rig, 0);
 	pause_ms(50);
