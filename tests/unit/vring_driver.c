@@ -89,16 +89,43 @@ uint8_t *guest_byte(const struct guest *guest, uint64_t addr)
 	return region == NULL ? NULL : region->host + (addr - region->guest_addr);
 }
 
+// What lies at `addr` in one piece, at most `*len` bytes.
+static uint8_t *piece_at(const struct guest *guest, uint64_t addr, size_t *len)
+{
+	const struct guest_region *region = region_of(guest, addr);
+	uint64_t left;
+
+	assert(region != NULL);
+	left = region->size - (addr - region->guest_addr);
+	if (*len > left)
+		*len = left;
+	return region->host + (addr - region->guest_addr);
+}
+
 void guest_write(const struct guest *guest, uint64_t addr, const void *data, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		*guest_byte(guest, addr + i) = ((const uint8_t *)data)[i];
+	while (len > 0) {
+		size_t here = len;
+		uint8_t *host = piece_at(guest, addr, &here);
+
+		memcpy(host, data, here);
+		data = (const uint8_t *)data + here;
+		addr += here;
+		len -= here;
+	}
 }
 
 void guest_read(const struct guest *guest, uint64_t addr, void *data, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		((uint8_t *)data)[i] = *guest_byte(guest, addr + i);
+	while (len > 0) {
+		size_t here = len;
+		const uint8_t *host = piece_at(guest, addr, &here);
+
+		memcpy(data, host, here);
+		data = (uint8_t *)data + here;
+		addr += here;
+		len -= here;
+	}
 }
 
 static uint16_t load16(const void *p)

@@ -129,6 +129,13 @@ int rig_run(const char *name, struct rig_suite *suite)
 	return _cmocka_run_group_tests(name, suite->tests, suite->n, open_pool, close_pool);
 }
 
+uint32_t rig_rounds(uint32_t n)
+{
+	const char *effort = getenv("ORRERY_TEST_EFFORT");
+
+	return effort == NULL ? n : n * (uint32_t)strtoul(effort, NULL, 10);
+}
+
 void rig_restart(struct vring_rig *rig)
 {
 	struct vring_base base = vring_stop(rig->vring);

@@ -17,11 +17,6 @@
 #define RIG_BURST 64u
 #define RIG_PORT 4711
 #define RIG_LENS 65536u // lengths of the frames under way, by id
-#ifdef __SANITIZE_ADDRESS__
-#define RIG_ROUNDS 1500
-#else
-#define RIG_ROUNDS 3000
-#endif
 
 struct rte_mempool;
 
@@ -60,6 +55,9 @@ void rig_add(struct rig_suite *suite, const char *name, void (*test)(void **stat
         struct rig_kind kind);
 // Runs them on DPDK without hugepages or devices. Each test must return all buffers to the pool.
 int rig_run(const char *name, struct rig_suite *suite);
+// Rounds of a random test: `n`, or so many times as much as the environment's ORRERY_TEST_EFFORT
+// says.
+uint32_t rig_rounds(uint32_t n);
 // Stops the ring and starts it where it was.
 void rig_restart(struct vring_rig *rig);
 // Transmit ring: frames of 60 bytes in one buffer each, and what takes them and gives them back.
