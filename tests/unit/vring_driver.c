@@ -20,10 +20,14 @@ struct split_desc {
 	uint16_t flags, next;
 };
 
-struct packed_desc {
-	uint64_t addr;
-	uint32_t len;
-	uint16_t id, flags;
+// In the ring each half is stored and loaded whole: the device looks at it at any time.
+union packed_desc {
+	struct {
+		uint64_t addr;
+		uint32_t len;
+		uint16_t id, flags;
+	};
+	uint64_t words[2];
 };
 
 static uint8_t *map_guarded(size_t size)
@@ -182,7 +186,7 @@ static void write_table(const struct driver *driver, const struct offer *offer, 
 		bool last = i + 1 == n;
 
 		if (driver->packed) {
-			struct packed_desc desc = {
+			union packed_desc desc = {
 			        .addr = buffer->addr,
 			        .len = buffer->len,
 			        .flags = offer->write ? F_WRITE : 0,
@@ -243,32 +247,35 @@ static void add_split(struct driver *driver, const struct offer *offer)
 
 static void add_packed(struct driver *driver, const struct offer *offer)
 {
-	struct packed_desc *ring = (struct packed_desc *)(void *)driver->desc;
+	union packed_desc *ring = (union packed_desc *)(void *)driver->desc;
 	uint16_t n = n_in_ring(offer), id = get_free(driver), first = driver->next_avail;
-	uint16_t first_flags = 0;
+	uint64_t first_word = 0;
 
 	for (uint16_t k = 0; k < n; k++) {
-		struct packed_desc *desc = &ring[driver->next_avail];
+		uint64_t *words = ring[driver->next_avail].words;
 		bool is_table = offer->table != 0;
-		uint16_t flags = (is_table              ? F_INDIRECT
+		union packed_desc desc = {
+		        .addr = is_table ? offer->table : offer->buffers[k].addr,
+		        .len = is_table ? 16u * offer->n : offer->buffers[k].len,
+		        .id = k + 1 == n ? id : 0xdead, // the last one's counts
+		        .flags = (is_table              ? F_INDIRECT
 		                         : offer->write ? F_WRITE
 		                                        : 0) |
-		                 (k + 1 < n ? F_NEXT : 0) | (driver->avail_wrap ? F_AVAIL : F_USED);
+		                 (k + 1 < n ? F_NEXT : 0) | (driver->avail_wrap ? F_AVAIL : F_USED),
+		};
 
-		desc->addr = is_table ? offer->table : offer->buffers[k].addr;
-		desc->len = is_table ? 16u * offer->n : offer->buffers[k].len;
-		desc->id = k + 1 == n ? id : 0xdead; // the last one's counts
+		__atomic_store_n(&words[0], desc.words[0], __ATOMIC_RELAXED);
 		if (k == 0)
-			first_flags = flags;
+			first_word = desc.words[1];
 		else
-			store16(&desc->flags, flags);
+			__atomic_store_n(&words[1], desc.words[1], __ATOMIC_RELAXED);
 		if (++driver->next_avail == driver->size) {
 			driver->next_avail = 0;
 			driver->avail_wrap = !driver->avail_wrap;
 		}
 	}
 	driver->chains[id] = (struct driver_chain){offer->token, n};
-	store16(&ring[first].flags, first_flags);
+	__atomic_store_n(&ring[first].words[1], first_word, __ATOMIC_RELEASE);
 	driver->unpublished += n;
 }
 
@@ -323,15 +330,15 @@ static bool take_split(struct driver *driver, uint16_t *ret_id, uint32_t *ret_le
 
 static bool take_packed(struct driver *driver, uint16_t *ret_id, uint32_t *ret_len)
 {
-	struct packed_desc *ring = (struct packed_desc *)(void *)driver->desc;
-	struct packed_desc *desc = &ring[driver->next_used];
-	uint16_t flags = load16(&desc->flags);
+	union packed_desc *ring = (union packed_desc *)(void *)driver->desc;
+	union packed_desc desc;
 
-	if (((flags & F_AVAIL) != 0) != driver->used_wrap ||
-	        ((flags & F_USED) != 0) != driver->used_wrap)
+	desc.words[1] = __atomic_load_n(&ring[driver->next_used].words[1], __ATOMIC_ACQUIRE);
+	if (((desc.flags & F_AVAIL) != 0) != driver->used_wrap ||
+	        ((desc.flags & F_USED) != 0) != driver->used_wrap)
 		return false;
-	*ret_id = desc->id;
-	*ret_len = desc->len;
+	*ret_id = desc.id;
+	*ret_len = desc.len;
 	assert(*ret_id < driver->size);
 	driver->next_used += driver->chains[*ret_id].n;
 	if (driver->next_used >= driver->size) {
