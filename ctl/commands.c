@@ -82,6 +82,7 @@ static const struct parameter port_keywords[] = {
 	OPTION("socket", VALUE_TEXT, "PATH", "socket", "vhost_user: where it is; default one named after the interface"),
 	OPTION("server", VALUE_TRUE, NULL, "socket_server", "vhost_user: the switch listens there; else it connects"),
 	OPTION("queue-pairs", VALUE_INTEGER, "N", "queue_pairs", "vhost_user: at most so many; default 1"),
+	OPTION("carrier", VALUE_TRUE, NULL, "carrier", "the pod sees it when the link from here is down or not plugged in"),
 	OPTION("devargs", VALUE_TEXT, "TEXT", "devargs", "ethdev: DPDK's device and its arguments"),
 	{.name = NULL},
 };

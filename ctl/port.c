@@ -147,6 +147,9 @@ static void print_port(FILE *out, const json_t *port, const struct invocation *i
 	print_field(out, "owner", get_text(port, "owner"));
 	if (get_int(port, "netns_inode") != 0)
 		fprintf(out, "%-11s net:[%" PRId64 "]\n", "netns", get_int(port, "netns_inode"));
+	if (get_bool(port, "carrier"))
+		fprintf(out, "%-11s %s, as the link is\n", "carrier",
+		        get_bool(port, "carrier_up") ? "up" : "down");
 	print_texts(out, "addresses", json_object_get(port, "addresses"));
 	print_details(out, json_object_get(port, "details"));
 	fprintf(out, "%-11s %" PRId64 " frames, %" PRId64 " bytes from the pod\n", "received",

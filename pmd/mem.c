@@ -25,6 +25,8 @@ struct mem_port {
 	struct port *port;
 	struct rte_ring *tx;
 	uint64_t tx_full;
+	bool no_carrier;
+	uint64_t n_carrier; // times it was set
 };
 
 struct port_driver {
@@ -141,6 +143,15 @@ static void mem_destroy(struct port *port, bool keep)
 
 	free_ring(mem->tx);
 	memset(mem, 0, sizeof(*mem));
+}
+
+static int mem_set_carrier(struct port *port, bool up, struct fault *fault)
+{
+	struct mem_port *mem = &port->driver->ports[port->id];
+
+	mem->no_carrier = !up;
+	mem->n_carrier++;
+	return 0;
 }
 
 static void mem_get_stats(struct port *port, struct port_stats *ret_stats)
@@ -261,6 +272,16 @@ struct rte_mbuf *mem_frame(struct rte_mempool *pool, uint16_t len)
 	return m;
 }
 
+bool mem_carrier(const struct port *port)
+{
+	return !port->driver->ports[port->id].no_carrier;
+}
+
+uint64_t mem_carrier_changes(const struct port *port)
+{
+	return port->driver->ports[port->id].n_carrier;
+}
+
 uint64_t mem_flushes(const struct port *port)
 {
 	return queue_of(port->queue)->flushes;
@@ -273,6 +294,7 @@ const struct port_ops mem_ops = {
         .worker_queue = mem_worker_queue,
         .create = mem_create,
         .destroy = mem_destroy,
+        .set_carrier = mem_set_carrier,
         .get_stats = mem_get_stats,
         .rx_burst = mem_rx_burst,
         .tx_burst = mem_tx_burst,

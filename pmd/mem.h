@@ -8,6 +8,7 @@
 // configuration; what finds no room when transmitted is counted as tx_full.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "port_ops.h"
@@ -28,5 +29,8 @@ uint16_t mem_inject(struct port *port, struct rte_mbuf **pkts, uint16_t n);
 uint16_t mem_collect(struct port *port, struct rte_mbuf **pkts, uint16_t n);
 // A frame of `len` bytes from the pool, zeroed; NULL when the pool is empty or buffers are shorter.
 struct rte_mbuf *mem_frame(struct rte_mempool *pool, uint16_t len);
+// What the pod was shown last, and how often it was.
+bool mem_carrier(const struct port *port);
+uint64_t mem_carrier_changes(const struct port *port);
 // How often tx_flush was called for the port's queue.
 uint64_t mem_flushes(const struct port *port);

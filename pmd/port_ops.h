@@ -58,6 +58,7 @@ struct port_config {
 	char ref[PORT_REF_SIZE]; // "node/interface", for messages and the alias left for adoption
 	char owner[192]; // who made it: the CNI's "containerid:ifname", or ""; kept in the alias
 	uint16_t mtu; // 0: the driver's default (1500)
+	bool carrier; // set_carrier will be called; refuse what cannot be shown it
 	uint8_t mac[ETH_ALEN]; // the pod end's; all zero: derived from `ref`
 	// af_xdp
 	int netns_fd; // borrowed; the pod's network namespace, -1 if none
@@ -134,6 +135,7 @@ struct port_found {
 	uint16_t mtu;
 	uint8_t mac[ETH_ALEN];
 	char ifname[16];
+	bool no_carrier; // the pod is shown that its link is down
 };
 
 // What the switch does for a driver. Thread: control.
@@ -212,7 +214,9 @@ struct port_ops {
 	// NULL: nothing to tell. Returns how many details there are, <= n.
 	size_t (*describe)(struct port *port, struct port_detail *details, size_t n);
 
-	// Carrier towards the pod; NULL if the driver has none.
+	// Carrier towards the pod; NULL if the driver has none. After create there is one, after
+	// adopt what the pod had. When the port's configuration says `carrier` there may be one or
+	// not, and set_carrier is called next.
 	int (*set_carrier)(struct port *port, bool up, struct fault *fault);
 	void (*get_stats)(struct port *port, struct port_stats *ret_stats);
 	// Driver-wide counters as name/value pairs ("xdp_rx_ring_full"); returns how many, <= n.

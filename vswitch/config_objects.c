@@ -85,6 +85,7 @@ static const struct field port_fields[] = {
         {"socket", "socket", FIELD_TEXT},
         {"socket_server", "socket_server", FIELD_BOOL},
         {"queue_pairs", "queue_pairs", FIELD_INT},
+        {"carrier", "carrier", FIELD_BOOL},
         {.key = NULL},
 };
 

@@ -419,13 +419,11 @@ static int af_xdp_adopt(struct port_driver *driver, const struct port_found *fou
 	memcpy(port->ifname, found->ifname, sizeof(port->ifname));
 	port->netns_inode = alias.netns_inode;
 	forget_counters(driver, port->id);
-	set_entry(port, true /* carrier */);
+	set_entry(port, !found->no_carrier);
 	// our program in place of the old one, which looks into the old switch's maps
 	rtnl_put_link_set(shard,
 	        &(struct rtnl_link_set){
 	                .ifindex = host_ifindex(port),
-	                .change_up = true,
-	                .up = true,
 	                .xdp_fd = bpf_host_prog_fd(driver->bpf),
 	        },
 	        "XDP");

@@ -62,6 +62,7 @@ static void scan_link(const struct rtnl_link *link, void *arg)
 	*found = (struct port_found){
 	        .id = link->ifindex - AF_XDP_PORT_IFINDEX,
 	        .mtu = (uint16_t)link->mtu,
+	        .no_carrier = !link->up,
 	};
 	memcpy(found->ref, alias.ref, sizeof(found->ref));
 	memcpy(found->owner, alias.owner, sizeof(found->owner));

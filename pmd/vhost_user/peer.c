@@ -315,8 +315,10 @@ void peer_start(struct vhost_port *p)
 {
 	if (p->listen_fd >= 0)
 		watch_listener(p, true);
-	else
+	else if (p->carrier)
 		try_connect(p);
+	else
+		set_state(p, PORT_WAITING, "its carrier is off");
 }
 
 void peer_stop(struct vhost_port *p)

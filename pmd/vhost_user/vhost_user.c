@@ -251,6 +251,10 @@ static int check_config(const struct port_driver *driver, const struct port_conf
 		return fault_set(fault, -EINVAL, "queue_pairs",
 		        "port '%s': %u queue pairs, at most %d", config->ref, config->queue_pairs,
 		        DEVICE_PAIRS_MAX);
+	if (config->carrier && config->socket_server)
+		return fault_set(fault, -ENOTSUP, "carrier",
+		        "port '%s': a front end that connects cannot be shown that a link is down",
+		        config->ref);
 	return 0;
 }
 
@@ -293,6 +297,7 @@ static struct vhost_port *make_port(
 	queue_init(&p->queue, port->worker, p->device_config.n_pairs, driver->pools[port->worker],
 	        &driver->alarm);
 	peer_init(p, driver);
+	p->carrier = !config->carrier; // until it is known: nobody sees a link come and go
 	return p;
 }
 

@@ -59,6 +59,7 @@ uint64_t control_publish_matrix(struct control *c, const struct matrix_result *r
 		paths_worker_poke(c->paths);
 	if (result->changed > 0)
 		state_links_changed(c->state);
+	carrier_links_changed(c);
 	return epoch;
 }
 
@@ -139,6 +140,8 @@ int control_create(const struct control_config *config, struct datapath *dp,
 	if (ret == 0)
 		ret = create_tables(c, fault);
 	if (ret == 0)
+		ret = carrier_init(c, fault);
+	if (ret == 0)
 		ret = sampler_create(c, &c->sampler, fault);
 	if (ret == 0)
 		ret = player_create(c, &c->player, fault);
@@ -207,6 +210,8 @@ int control_start(struct control *c, struct fault *fault)
 		ret = state_restore(c, fault);
 	if (ret == 0)
 		ret = make_static_objects(c, fault);
+	if (ret == 0)
+		carrier_start(c);
 	if (ret == 0 && c->config.socket_path != NULL)
 		ret = server_create(c, c->base, &server, &c->server, fault);
 	// pods that the last switch left are not the price of a start that fails
@@ -272,6 +277,7 @@ void control_destroy(struct control *c)
 	state_destroy(c->state);
 	player_destroy(c->player);
 	sampler_destroy(c->sampler);
+	carrier_fini(c);
 	// what waits for a grace period runs now and needs the others
 	publisher_destroy(c->publisher);
 	paths_worker_destroy(c->paths);

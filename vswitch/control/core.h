@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "carrier.h"
 #include "control.h"
 #include "datapath.h"
 #include "ids.h"
@@ -32,6 +33,7 @@ struct control {
 	struct route_table routes;
 	struct paths_worker *paths;
 	struct port_table ports;
+	struct carrier carrier;
 	struct sampler *sampler;
 	struct player *player;
 	struct state *state; // NULL: nothing is saved

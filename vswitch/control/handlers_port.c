@@ -89,6 +89,8 @@ static json_t *port_json(const struct control *c, struct switch_port *p)
 	put_str(object, "state", ports_state(p, reason, sizeof(reason)));
 	put_str(object, "reason", reason);
 	put(object, "details", details_json(p));
+	put(object, "carrier", json_boolean(p->follows));
+	put(object, "carrier_up", json_boolean(p->carrier_up));
 	put(object, "adopted", json_boolean(p->adopted));
 	put(object, "gone", json_boolean(stats.gone));
 	put_u64(object, "netns_inode", p->port.netns_inode);
@@ -157,6 +159,7 @@ static int read_config(const json_t *params, struct port_config *config, struct 
 	snprintf(config->socket, sizeof(config->socket), "%s", param_string(params, "socket", ""));
 	config->socket_server = param_bool(params, "socket_server", false);
 	config->queue_pairs = (uint16_t)param_int(params, "queue_pairs", 0);
+	config->carrier = param_bool(params, "carrier", false);
 	if (mac != NULL) {
 		if (mac_parse(mac, config->mac) < 0)
 			return fault_set(fault, -EINVAL, "mac", "not a MAC address");

@@ -27,6 +27,8 @@ struct matrix {
 	struct link *links; // [max_ifaces]
 	uint32_t n_links;
 	uint32_t n_pinned;
+	uint32_t *noted; // [max_ifaces] links that are watched and have changed
+	uint32_t n_noted;
 	uint64_t needed_frames;
 	uint64_t staged_frames; // needed once the staging is applied
 	struct staged *staged; // [max_ifaces]
@@ -53,7 +55,8 @@ int matrix_create(const struct matrix_config *config, const struct model *model,
 	m->publisher = publisher;
 	m->links = reserve_alloc(config->max_ifaces, sizeof(m->links[0]));
 	m->staged = reserve_alloc(config->max_ifaces, sizeof(m->staged[0]));
-	if (m->links == NULL || m->staged == NULL) {
+	m->noted = reserve_alloc(config->max_ifaces, sizeof(m->noted[0]));
+	if (m->links == NULL || m->staged == NULL || m->noted == NULL) {
 		matrix_destroy(m);
 		return fault_set(fault, -ENOMEM, "limits.max_interfaces",
 		        "no memory for the links of %u interfaces", config->max_ifaces);
@@ -68,6 +71,7 @@ void matrix_destroy(struct matrix *m)
 		return;
 	reserve_free(m->links, m->config.max_ifaces, sizeof(m->links[0]));
 	reserve_free(m->staged, m->config.max_ifaces, sizeof(m->staged[0]));
+	reserve_free(m->noted, m->config.max_ifaces, sizeof(m->noted[0]));
 	free(m);
 }
 
@@ -397,6 +401,16 @@ static void arriving_add(struct matrix *m, uint32_t link_id, uint32_t to)
 	m->links[to].in_first = link_id + 1;
 }
 
+static void note(struct matrix *m, uint32_t link_id)
+{
+	struct link *link = &m->links[link_id];
+
+	if (link->noted)
+		return;
+	link->noted = true;
+	m->noted[m->n_noted++] = link_id;
+}
+
 static void apply_one(struct matrix *m, const struct staged *s, uint64_t now_tsc)
 {
 	struct link *link = &m->links[s->link_id];
@@ -416,6 +430,8 @@ static void apply_one(struct matrix *m, const struct staged *s, uint64_t now_tsc
 		link->t0_tsc = now_tsc;
 	if ((link->record.flags & ORRERY_LINK_UP) != 0 && (s->record.flags & ORRERY_LINK_UP) == 0)
 		link->down_tsc = now_tsc;
+	if (link->watched)
+		note(m, s->link_id);
 	link->record = s->record;
 	link->frames = s->frames;
 	if (s->record.to != ORRERY_IFACE_NONE)
@@ -490,6 +506,20 @@ bool matrix_pinned(const struct matrix *m, uint32_t link_id)
 uint32_t matrix_n_pinned(const struct matrix *m)
 {
 	return m->n_pinned;
+}
+
+void matrix_watch(struct matrix *m, uint32_t link_id, bool watched)
+{
+	m->links[link_id].watched = watched;
+}
+
+bool matrix_take_watched(struct matrix *m, uint32_t *ret_link_id)
+{
+	if (m->n_noted == 0)
+		return false;
+	*ret_link_id = m->noted[--m->n_noted];
+	m->links[*ret_link_id].noted = false;
+	return true;
 }
 
 uint64_t matrix_needed_frames(const struct matrix *m)

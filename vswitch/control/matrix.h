@@ -49,6 +49,8 @@ struct link {
 	uint32_t in_next, in_prev; // the other links that arrive at `record.to`, DP_NONE: end
 	uint32_t in_first; // first link that arrives at this interface, plus one; 0: none
 	bool pinned; // set by hand: programs that play a sky leave it alone
+	bool watched; // somebody takes note of its changes
+	bool noted;
 };
 
 struct matrix_result {
@@ -96,6 +98,12 @@ uint32_t matrix_first_arriving(const struct matrix *matrix, uint32_t iface_id);
 void matrix_pin(struct matrix *matrix, uint32_t link_id, bool pinned);
 bool matrix_pinned(const struct matrix *matrix, uint32_t link_id);
 uint32_t matrix_n_pinned(const struct matrix *matrix);
+
+// Takes note of an interface's link, whether it exists yet or not, each time matrix_apply changes
+// it.
+void matrix_watch(struct matrix *matrix, uint32_t link_id, bool watched);
+// One that changed since it was taken last; false: no more.
+bool matrix_take_watched(struct matrix *matrix, uint32_t *ret_link_id);
 
 uint64_t matrix_needed_frames(const struct matrix *matrix);
 // Waiting room before the link in bytes, 0 when the rate is unlimited.

@@ -246,6 +246,11 @@ static const struct param port_add_params[] = {
                 .max = 8,
                 .fallback = "1",
                 .summary = "vhost_user: at most so many"},
+        {.name = "carrier",
+                .type = PARAM_BOOL,
+                .fallback = "false",
+                .summary = "the pod sees the link that leaves from its interface: without "
+                           "carrier while that is down or not plugged in. Not on a router"},
         END,
 };
 
@@ -287,6 +292,8 @@ static const struct result_field port_show_result[] = {
                 "in port: `up`, `down` (the peer is not ready), `waiting` (for a peer) or "
                 "`broken` (the peer broke the rules and is cut off)"},
         {"reason", "string", "in port: why, if there is more to say"},
+        {"carrier", "bool", "in port: the pod sees whether its link is up"},
+        {"carrier_up", "bool", "in port: what the pod was shown last"},
         {"details", "object", "in port: what else the driver tells, by name"},
         END,
 };

@@ -271,6 +271,7 @@ static struct switch_port *port_new(
 	p->port.driver = c->ports.drivers[driver].driver;
 	p->port.id = id;
 	p->port.iface_id = iface->id;
+	p->carrier_up = p->carrier_known = true;
 	p->port.worker = publisher_iface(c->publisher, iface->id)->worker;
 	iface_ref_format(p->port.ref, iface);
 	return p;
@@ -303,6 +304,7 @@ static int plug(struct control *c, struct switch_port *p, struct fault *fault)
 	// release: a worker that reads the id finds the port's entry
 	atomic_store_explicit(&slot->port_id, p->port.id, memory_order_release);
 	control_publish(c);
+	carrier_plug(c, p);
 	return 0;
 
 err_port:
@@ -374,7 +376,12 @@ int ports_add(struct control *c, size_t driver, const struct port_config *config
 	memcpy(p->port.ifname, config->ifname, sizeof(p->port.ifname));
 	p->n_addrs = config->n_addrs;
 	memcpy(p->addrs, config->addrs, sizeof(p->addrs));
+	p->follows = config->carrier;
+	p->carrier_known = !p->follows;
 	p->again = parameters_again(config);
+	ret = p->follows ? carrier_check(p, fault) : 0;
+	if (ret < 0)
+		goto err_free;
 	ret = ops->create(p->port.driver, config, &p->port, fault);
 	if (ret < 0)
 		goto err_free;
@@ -397,8 +404,8 @@ err_free:
 }
 
 int ports_adopt(struct control *c, size_t driver, const struct port_found *found,
-        struct iface *iface, const struct port_addr *addrs, size_t n_addrs,
-        struct switch_port **ret_port, struct fault *fault)
+        struct iface *iface, const struct port_saved *saved, struct switch_port **ret_port,
+        struct fault *fault)
 {
 	const struct port_ops *ops = c->ports.drivers[driver].ops;
 	struct switch_port *p;
@@ -415,9 +422,10 @@ int ports_adopt(struct control *c, size_t driver, const struct port_found *found
 	p->adopted = true;
 	memcpy(p->port.owner, found->owner, sizeof(p->port.owner));
 	memcpy(p->port.ifname, found->ifname, sizeof(p->port.ifname));
-	p->n_addrs = n_addrs;
-	if (n_addrs > 0)
-		memcpy(p->addrs, addrs, n_addrs * sizeof(addrs[0]));
+	p->n_addrs = saved->n_addrs;
+	memcpy(p->addrs, saved->addrs, sizeof(p->addrs));
+	p->follows = saved->follows && carrier_check(p, NULL) == 0;
+	p->carrier_up = !found->no_carrier;
 	ret = ops->adopt(p->port.driver, found, &p->port, fault);
 	if (ret < 0)
 		goto err_free;
@@ -441,6 +449,7 @@ static void unplug(struct control *c, struct switch_port *p)
 
 	atomic_store_explicit(&slot->port_id, DP_NONE, memory_order_release);
 	p->iface->port = NULL;
+	carrier_unplug(c, p);
 	route_del_iface(&c->routes, p->iface, true);
 	if (p->own_queue != NULL)
 		datapath_del_queue(c->dp, p->own_queue);

@@ -26,6 +26,11 @@ struct switch_port {
 	struct iface *iface;
 	struct port_queue *own_queue; // given to the worker for this port alone; NULL: the driver's
 	bool adopted; // an earlier switch made it
+	bool follows; // the pod is shown whether the link is up (carrier.h)
+	bool carrier_up; // what it was shown last, if that is known
+	bool carrier_known;
+	bool carrier_due;
+	struct switch_port *due_prev, *due_next;
 	size_t n_addrs;
 	struct port_addr addrs[PORT_ADDRS_MAX];
 	struct iface_stats base; // the interface's counters when the port was plugged in
@@ -63,10 +68,16 @@ __attribute__((warn_unused_result)) int ports_find_driver(const struct control *
 __attribute__((warn_unused_result)) int ports_add(struct control *control, size_t driver,
         const struct port_config *config, struct iface *iface, struct switch_port **ret_port,
         struct fault *fault);
-// The same for one that the driver found; `addrs` as saved, NULL if not known.
+// What was saved of a port that the driver finds again.
+struct port_saved {
+	bool follows;
+	size_t n_addrs;
+	struct port_addr addrs[PORT_ADDRS_MAX];
+};
+// The same for one that the driver found.
 __attribute__((warn_unused_result)) int ports_adopt(struct control *control, size_t driver,
-        const struct port_found *found, struct iface *iface, const struct port_addr *addrs,
-        size_t n_addrs, struct switch_port **ret_port, struct fault *fault);
+        const struct port_found *found, struct iface *iface, const struct port_saved *saved,
+        struct switch_port **ret_port, struct fault *fault);
 // Removes `n` ports with one grace period; frees them.
 void ports_del(struct control *control, struct switch_port *const *ports, size_t n, bool keep);
 

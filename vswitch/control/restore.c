@@ -74,21 +74,22 @@ static void restore_node(struct control *c, const json_t *saved)
 		log_warning("state: node '%s' left out: %s", name, fault.message);
 }
 
-static size_t read_addrs(const json_t *saved, struct port_addr addrs[PORT_ADDRS_MAX])
+static void read_port(const json_t *saved, struct port_saved *port)
 {
 	const json_t *list = json_object_get(saved, "addresses");
-	size_t n = 0;
 
-	for (size_t i = 0; i < json_array_size(list) && n < PORT_ADDRS_MAX; i++) {
+	*port = (struct port_saved){.follows = param_bool(saved, "carrier", false)};
+	for (size_t i = 0; i < json_array_size(list) && port->n_addrs < PORT_ADDRS_MAX; i++) {
+		struct port_addr *addr = &port->addrs[port->n_addrs];
 		const char *text = json_string_value(json_array_get(list, i));
 		struct fib6_prefix prefix;
 
 		if (text == NULL || prefix6_parse(text, false, &prefix) < 0)
 			continue;
-		memcpy(addrs[n].addr, prefix.addr, 16);
-		addrs[n++].prefix_len = prefix.len;
+		memcpy(addr->addr, prefix.addr, 16);
+		addr->prefix_len = prefix.len;
+		port->n_addrs++;
 	}
-	return n;
 }
 
 // The interface a found port belongs to. One that was made after the last save gets a pod node.
@@ -117,17 +118,17 @@ static int iface_of(
 static int adopt_one(
         struct control *c, size_t driver, const struct port_found *found, const json_t *saved)
 {
-	struct port_addr addrs[PORT_ADDRS_MAX];
-	size_t n_addrs = read_addrs(saved, addrs);
+	struct port_saved config;
 	struct switch_port *port;
 	struct iface *iface;
 	struct fault fault = {0};
 	int ret = iface_of(c, found->ref, &iface, &fault);
 
+	read_port(saved, &config);
 	if (ret == 0 && iface->port != NULL)
 		ret = fault_set(&fault, -EEXIST, NULL, "the interface has a port already");
 	if (ret == 0)
-		ret = ports_adopt(c, driver, found, iface, addrs, n_addrs, &port, &fault);
+		ret = ports_adopt(c, driver, found, iface, &config, &port, &fault);
 	if (ret < 0)
 		log_warning("port '%s': found, but not taken back: %s", found->ref, fault.message);
 	return ret;
@@ -158,6 +159,8 @@ static void make_again(struct control *c, const json_t *saved)
 	json_t *result = NULL;
 
 	json_object_update(params, json_object_get(saved, "again"));
+	if (param_bool(saved, "carrier", false))
+		json_object_set_new(params, "carrier", json_true());
 	if (json_array_size(json_object_get(saved, "addresses")) > 0)
 		json_object_set(params, "addresses", json_object_get(saved, "addresses"));
 	if (method_call(method_find("port.add"), &request, &result, &fault) < 0)

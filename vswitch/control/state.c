@@ -184,6 +184,8 @@ static json_t *ports_json(const struct port_table *table)
 		        mac_format(mac, p->port.mac));
 		if (p->port.ops->scan == NULL)
 			put(object, "again", json_incref(p->again));
+		if (p->follows)
+			put(object, "carrier", json_true());
 		addrs = json_array();
 		for (size_t i = 0; i < p->n_addrs; i++) {
 			struct fib6_prefix prefix = {.len = p->addrs[i].prefix_len};

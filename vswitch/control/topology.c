@@ -268,6 +268,7 @@ int topology_node_del(struct control *c, struct node *node, bool force, struct f
 	model_node_remove(&c->model, node);
 	publisher_defer(c->publisher, release_node, c, node);
 	control_publish(c);
+	carrier_links_changed(c);
 	paths_worker_poke(c->paths);
 	state_topology_changed(c->state);
 	return 0;
