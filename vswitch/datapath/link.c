@@ -17,6 +17,8 @@
 #define LINK_TAKEN DROP_REASON_COUNT // not a drop
 
 #define MODEL_FRAMES_AHEAD 4
+#define ROW_MIN \
+	4 // frames of one link in a row, on average, that make it worth while to look for rows
 
 // A stay in one state longer ago than this many mean cycles says nothing any more (e^-64).
 #define GE_MEMORY_CYCLES 32
@@ -39,6 +41,11 @@ void link_table_fini(struct link_table *links)
 	region_unmap(links->models, links->n_links * sizeof(*links->models));
 	region_unmap(links->drops, links->n_links * sizeof(*links->drops));
 	memset(links, 0, sizeof(*links));
+}
+
+static inline uint32_t link_id_of(struct rte_mbuf *m)
+{
+	return frame_of(m)->link_id;
 }
 
 static inline struct frame_wait *wait_of(struct rte_mbuf *m)
@@ -227,84 +234,111 @@ static inline uint64_t delay_at(
 	return delay > 0 ? (uint64_t)delay : 0;
 }
 
-static inline void count_taken(struct link_state *state, uint32_t len)
+static inline void count_taken(struct link_state *state, uint64_t n_pkts, uint64_t n_bytes)
 {
-	counter_add(&state->tx_pkts, 1);
-	counter_add(&state->tx_bytes, len);
+	counter_add(&state->tx_pkts, n_pkts);
+	counter_add(&state->tx_bytes, n_bytes);
 }
 
-// When a frame accepted now will have left the queue: state's busy_until and its fraction, to be.
-struct departure {
-	uint64_t tsc;
-	uint16_t frac_q16;
+// What a frame changes in a link's state: in registers while several go the same way.
+struct clock {
+	uint64_t busy_until_tsc;
+	uint64_t last_arrival_tsc;
+	uint16_t busy_frac_q16;
 };
 
-// Room in the queue, and the departure. Changes nothing but the list of waiting frames' departed
-// end.
+static inline struct clock read_link_clock(const struct link_state *state)
+{
+	return (struct clock){.busy_until_tsc = state->busy_until_tsc,
+	        .last_arrival_tsc = state->last_arrival_tsc,
+	        .busy_frac_q16 = state->busy_frac_q16};
+}
+
+static inline void set_link_clock(const struct link *link, const struct clock *clock)
+{
+	link->state->last_arrival_tsc = clock->last_arrival_tsc;
+	if (link->params->cycles_per_byte_q16 == 0)
+		return;
+	link->state->busy_until_tsc = clock->busy_until_tsc;
+	link->state->busy_frac_q16 = clock->busy_frac_q16;
+}
+
+// Room in the queue, and the departure: sets the clock's busy_until. False: no room.
 static inline bool queue_frame(
-        const struct link *link, uint64_t t, uint32_t len, struct departure *ret_departure)
+        const struct link *link, struct clock *clock, uint64_t t, uint32_t len)
 {
 	const struct link_params *params = link->params;
-	struct link_state *state = link->state;
 	uint32_t bytes = wire_bytes(len);
 	uint64_t cycles_q16 = bytes * params->cycles_per_byte_q16;
 	uint64_t start = t;
 
-	if (unlikely(state->has_waiting))
+	if (unlikely(link->state->has_waiting))
 		drain_waiting(link, t);
-	if (state->busy_until_tsc > t) {
-		if (!has_room(link, state->busy_until_tsc - t, bytes))
+	if (clock->busy_until_tsc > t) {
+		if (!has_room(link, clock->busy_until_tsc - t, bytes))
 			return false;
-		start = state->busy_until_tsc;
-		cycles_q16 += state->busy_frac_q16;
+		start = clock->busy_until_tsc;
+		cycles_q16 += clock->busy_frac_q16;
 	}
-	ret_departure->tsc = start + (cycles_q16 >> 16);
-	ret_departure->frac_q16 = (uint16_t)cycles_q16;
+	clock->busy_until_tsc = start + (cycles_q16 >> 16);
+	clock->busy_frac_q16 = (uint16_t)cycles_q16;
 	return true;
 }
 
-static void enter_queue(
-        const struct link *link, struct rte_mbuf *m, const struct departure *departure)
-{
-	link->state->busy_until_tsc = departure->tsc;
-	link->state->busy_frac_q16 = departure->frac_q16;
-	if (link->params->queue_pkts != UINT32_MAX)
-		add_waiting(link, m);
-}
-
-// Queue, rate, delay: from here on the frame is the wheel's. Returns LINK_TAKEN or why not. One
-// body for plain links and others: `impaired` is constant.
-static __rte_always_inline unsigned carry(
-        struct worker *w, const struct link *link, struct rte_mbuf *m, bool impaired)
+// Queue, rate, delay: when the frame departs and arrives. Returns LINK_TAKEN, and `clock` is what
+// it is then, or why not. One body for plain links and others: `impaired` is constant.
+static __rte_always_inline unsigned schedule(struct worker *w, const struct link *link,
+        struct clock *clock, struct rte_mbuf *m, bool impaired)
 {
 	const struct link_params *params = link->params;
-	struct link_state *state = link->state;
+	struct clock next = *clock;
 	struct frame *f = frame_of(m);
-	struct departure departure = {.tsc = f->time_tsc};
-	uint64_t arrival;
+	uint64_t arrival, departure = f->time_tsc;
 	int64_t jitter = 0;
-	bool queued = params->cycles_per_byte_q16 != 0;
 
 	if (impaired && params->jitter_tsc != 0)
 		jitter = draw_jitter(link);
-	if (queued && !queue_frame(link, f->time_tsc, m->pkt_len, &departure))
-		return DROP_LINK_QUEUE;
-	arrival = departure.tsc + delay_at(params, departure.tsc, w->links.slope_max_tsc, jitter);
+	if (params->cycles_per_byte_q16 != 0) {
+		if (!queue_frame(link, &next, departure, m->pkt_len))
+			return DROP_LINK_QUEUE;
+		departure = next.busy_until_tsc;
+	}
+	arrival = departure + delay_at(params, departure, w->links.slope_max_tsc, jitter);
 	if (!(params->flags & LINK_REORDER))
-		arrival = RTE_MAX(arrival, state->last_arrival_tsc);
+		arrival = RTE_MAX(arrival, next.last_arrival_tsc);
 	if (unlikely(!wheel_reaches(&w->wheel, arrival)))
 		return DROP_WHEEL_HORIZON;
-	if (unlikely(wheel_is_full(&w->wheel)))
-		return DROP_WHEEL_FULL;
+	next.last_arrival_tsc = arrival;
+	*clock = next;
 	f->accepted_tsc = f->time_tsc;
-	f->departure_tsc = departure.tsc;
-	if (queued)
-		enter_queue(link, m, &departure);
-	state->last_arrival_tsc = arrival;
+	f->departure_tsc = departure;
 	f->time_tsc = arrival;
 	f->iface_id = params->to;
-	count_taken(state, m->pkt_len);
-	wheel_insert(&w->wheel, m, (params->flags & LINK_ORDERED) != 0);
+	return LINK_TAKEN;
+}
+
+static inline bool is_ordered(const struct link *link)
+{
+	return (link->params->flags & LINK_ORDERED) != 0;
+}
+
+// One frame: from here on it is the wheel's. Returns LINK_TAKEN or why not.
+static __rte_always_inline unsigned carry(
+        struct worker *w, const struct link *link, struct rte_mbuf *m, bool impaired)
+{
+	struct clock clock = read_link_clock(link->state);
+	unsigned verdict;
+
+	verdict = schedule(w, link, &clock, m, impaired);
+	if (unlikely(verdict != LINK_TAKEN))
+		return verdict;
+	if (unlikely(!wheel_has_room(&w->wheel, 1)))
+		return DROP_WHEEL_FULL;
+	set_link_clock(link, &clock);
+	if (link->params->queue_pkts != UINT32_MAX && link->params->cycles_per_byte_q16 != 0)
+		add_waiting(link, m);
+	count_taken(link->state, 1, m->pkt_len);
+	wheel_insert(&w->wheel, m, is_ordered(link));
 	return LINK_TAKEN;
 }
 
@@ -313,12 +347,12 @@ static unsigned carry_at_once(struct worker *w, const struct link *link, struct 
 {
 	struct frame *f = frame_of(m);
 
-	if (unlikely(wheel_is_full(&w->wheel)))
+	if (unlikely(!wheel_has_room(&w->wheel, 1)))
 		return DROP_WHEEL_FULL;
 	f->accepted_tsc = f->time_tsc;
 	f->departure_tsc = f->time_tsc;
 	f->iface_id = link->params->to;
-	count_taken(link->state, m->pkt_len);
+	count_taken(link->state, 1, m->pkt_len);
 	wheel_insert(&w->wheel, m, (link->params->flags & LINK_ORDERED) != 0);
 	return LINK_TAKEN;
 }
@@ -391,37 +425,135 @@ static inline void fetch_model(const struct worker *w, uint32_t id)
 	}
 }
 
-void link_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
+// One frame that may be another worker's, or nobody's.
+static __rte_always_inline void take_frame(
+        struct worker *w, const struct link *link, struct rte_mbuf *m)
 {
-	const struct link_params *links = w->view->links;
+	unsigned verdict;
 
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t id = frame_of(pkts[i])->link_id;
-
-		rte_prefetch0(&links[id]);
-		rte_prefetch0(&w->links.states[id]);
+	if (unlikely(link->params->to == DP_NONE)) {
+		drop_on_link(w, m, link->id, DROP_LINK_NONE);
+		return;
 	}
+	if (link->params->worker != w->idx) {
+		relay_send(w, link->params->worker, m);
+		return;
+	}
+	verdict = link_frame(w, link, m);
+	if (unlikely(verdict != LINK_TAKEN))
+		drop_on_link(w, m, link->id, verdict);
+}
+
+// Whether `n` frames will find the link as take_frame() finds most: ours, up, without impairment,
+// with its state begun and no list of frames that wait.
+static inline bool is_plain(const struct worker *w, const struct link *link, unsigned n)
+{
+	const struct link_params *params = link->params;
+	const struct link_state *state = link->state;
+
+	return params->to != DP_NONE && params->worker == w->idx &&
+	       (params->flags & (LINK_UP | LINK_IMPAIRED)) == LINK_UP && !w->pool_low &&
+	       state->started && state->incarnation == params->incarnation &&
+	       state->down_seen_tsc == params->down_tsc && params->queue_pkts == UINT32_MAX &&
+	       !state->has_waiting && wheel_has_room(&w->wheel, n);
+}
+
+// The same as take_frame() of each, but clock, counters and the wheel's end are read and written
+// once.
+static __rte_noinline void carry_row(
+        struct worker *w, const struct link *link, struct rte_mbuf **pkts, unsigned n)
+{
+	uint32_t len_max = link->params->mtu_frame != 0 ? link->params->mtu_frame : UINT32_MAX;
+	struct clock clock = read_link_clock(link->state);
+	struct wheel_row row = WHEEL_ROW_INIT;
+	bool ordered = is_ordered(link);
+	uint64_t n_taken = 0, n_bytes = 0;
+
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t id = frame_of(pkts[i])->link_id;
-		const struct link link = {.params = &links[id],
-		        .state = &w->links.states[id],
-		        .model = &w->links.models[id],
-		        .id = id};
-		unsigned verdict;
+		struct rte_mbuf *m = pkts[i];
+		uint32_t len = m->pkt_len;
+		unsigned verdict = DROP_LINK_MTU;
+
+		if (likely(len <= len_max))
+			verdict = schedule(w, link, &clock, m, false /* impaired */);
+		if (unlikely(verdict != LINK_TAKEN)) {
+			drop_on_link(w, m, link->id, verdict);
+			continue;
+		}
+		wheel_row_insert(&w->wheel, &row, m, ordered);
+		n_taken++;
+		n_bytes += len;
+	}
+	wheel_row_end(&w->wheel, &row);
+	set_link_clock(link, &clock);
+	count_taken(link->state, n_taken, n_bytes);
+}
+
+static inline struct link link_of(const struct worker *w, struct rte_mbuf *m)
+{
+	uint32_t id = link_id_of(m);
+
+	return (struct link){.params = &w->view->links[id],
+	        .state = &w->links.states[id],
+	        .model = &w->links.models[id],
+	        .id = id};
+}
+
+// Fetches what frames need of their links. Returns how often the link changes from one to the next.
+static inline unsigned fetch_links(const struct worker *w, struct rte_mbuf **pkts, unsigned n)
+{
+	uint32_t last_id = link_id_of(pkts[0]);
+	unsigned n_changes = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t id = link_id_of(pkts[i]);
+
+		rte_prefetch0(&w->view->links[id]);
+		rte_prefetch0(&w->links.states[id]);
+		n_changes += id != last_id;
+		last_id = id;
+	}
+	return n_changes;
+}
+
+// The frames from the first on that take the same link.
+static inline unsigned row_len(struct rte_mbuf **pkts, unsigned n)
+{
+	uint32_t id = link_id_of(pkts[0]);
+	unsigned len = 1;
+
+	while (len < n && link_id_of(pkts[len]) == id)
+		len++;
+	return len;
+}
+
+static inline void take_each(struct worker *w, struct rte_mbuf **pkts, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		const struct link link = link_of(w, pkts[i]);
 
 		if (i + MODEL_FRAMES_AHEAD < n)
-			fetch_model(w, frame_of(pkts[i + MODEL_FRAMES_AHEAD])->link_id);
-		if (unlikely(link.params->to == DP_NONE)) {
-			drop_on_link(w, pkts[i], id, DROP_LINK_NONE);
-			continue;
-		}
-		if (link.params->worker != w->idx) {
-			relay_send(w, link.params->worker, pkts[i]);
-			continue;
-		}
-		verdict = link_frame(w, &link, pkts[i]);
-		if (unlikely(verdict != LINK_TAKEN))
-			drop_on_link(w, pkts[i], id, verdict);
+			fetch_model(w, link_id_of(pkts[i + MODEL_FRAMES_AHEAD]));
+		take_frame(w, &link, pkts[i]);
+	}
+}
+
+void link_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
+{
+	unsigned n_changes = fetch_links(w, pkts, n), n_row;
+
+	if (n < ROW_MIN * (n_changes + 1)) {
+		take_each(w, pkts, n);
+		return;
+	}
+	for (unsigned i = 0; i < n; i += n_row) {
+		const struct link link = link_of(w, pkts[i]);
+
+		n_row = row_len(pkts + i, n - i);
+		if (is_plain(w, &link, n_row))
+			carry_row(w, &link, pkts + i, n_row);
+		else
+			take_each(w, pkts + i, n_row);
 	}
 }
 
@@ -442,23 +574,49 @@ static bool was_cut_off(struct worker *w, struct rte_mbuf *m)
 	return f->accepted_tsc < down_tsc && down_tsc < f->departure_tsc;
 }
 
-unsigned link_leave(struct worker *w, struct rte_mbuf **pkts, unsigned n)
+// Frames of one link. Those that have arrived go to `kept`; returns how many.
+static __rte_always_inline unsigned leave_row(
+        struct worker *w, struct rte_mbuf **pkts, unsigned n, struct rte_mbuf **kept)
 {
+	struct link_state *state = &w->links.states[link_id_of(pkts[0])];
 	unsigned n_kept = 0;
+	uint64_t n_bytes = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		rte_prefetch0(&w->links.states[frame_of(pkts[i])->link_id]);
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];
 		struct frame *f = frame_of(m);
-		struct link_state *state = &w->links.states[f->link_id];
 
-		counter_add(&state->left_pkts, 1);
-		counter_add(&state->left_bytes, m->pkt_len);
+		n_bytes += m->pkt_len;
 		if (f->departure_tsc != f->accepted_tsc && unlikely(was_cut_off(w, m)))
 			drop_on_link(w, m, f->link_id, DROP_LINK_DOWN);
 		else
-			pkts[n_kept++] = m;
+			kept[n_kept++] = m;
+	}
+	counter_add(&state->left_pkts, n);
+	counter_add(&state->left_bytes, n_bytes);
+	return n_kept;
+}
+
+unsigned link_leave(struct worker *w, struct rte_mbuf **pkts, unsigned n)
+{
+	uint32_t last_id = link_id_of(pkts[0]);
+	unsigned n_changes = 0, n_kept = 0, n_row;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t id = link_id_of(pkts[i]);
+
+		rte_prefetch0(&w->links.states[id]);
+		n_changes += id != last_id;
+		last_id = id;
+	}
+	if (n < ROW_MIN * (n_changes + 1)) {
+		for (unsigned i = 0; i < n; i++)
+			n_kept += leave_row(w, &pkts[i], 1, &pkts[n_kept]);
+		return n_kept;
+	}
+	for (unsigned i = 0; i < n; i += n_row) {
+		n_row = row_len(pkts + i, n - i);
+		n_kept += leave_row(w, pkts + i, n_row, pkts + n_kept);
 	}
 	return n_kept;
 }

@@ -107,9 +107,9 @@ static inline bool wheel_reaches(const struct wheel *wheel, uint64_t arrival_tsc
 	return (int64_t)((arrival_tsc >> wheel->slot_shift) - wheel->slot) <= (int64_t)wheel->mask;
 }
 
-static inline bool wheel_is_full(const struct wheel *wheel)
+static inline bool wheel_has_room(const struct wheel *wheel, unsigned n)
 {
-	return wheel->n_frames == wheel->max_frames;
+	return wheel->n_frames + n <= wheel->max_frames;
 }
 
 // The slot that has begun, or one before.
@@ -117,14 +117,20 @@ void wheel_insert_current(struct wheel *wheel, uint64_t word);
 // A slot that is empty, or whose newest chunk is full.
 void wheel_insert_chunk(struct wheel *wheel, uint64_t idx, uint64_t word);
 
+// The word that stands for `m` until frame_of(m)->time_tsc.
+static inline uint64_t wheel_word(const struct wheel *wheel, struct rte_mbuf *m, bool ordered)
+{
+	uint64_t place = (frame_of(m)->time_tsc & wheel->slot_mask) >> wheel->place_shift;
+
+	return (uintptr_t)m | (uint64_t)ordered << WHEEL_ADDRESS_BITS | place << WHEEL_PLACE_SHIFT;
+}
+
 // Takes `m` until frame_of(m)->time_tsc; a time that has passed means "at once". `ordered`: see
-// above. The caller has asked wheel_reaches() and wheel_is_full().
+// above. The caller has asked wheel_reaches() and wheel_has_room().
 static inline void wheel_insert(struct wheel *wheel, struct rte_mbuf *m, bool ordered)
 {
 	uint64_t time_tsc = frame_of(m)->time_tsc, slot = time_tsc >> wheel->slot_shift;
-	uint64_t place = (time_tsc & wheel->slot_mask) >> wheel->place_shift;
-	uint64_t word =
-	        (uintptr_t)m | (uint64_t)ordered << WHEEL_ADDRESS_BITS | place << WHEEL_PLACE_SHIFT;
+	uint64_t word = wheel_word(wheel, m, ordered);
 
 	wheel->n_frames++;
 	if (likely((int64_t)(slot - wheel->slot) > 0)) {
@@ -142,4 +148,51 @@ static inline void wheel_insert(struct wheel *wheel, struct rte_mbuf *m, bool or
 	wheel_insert_current(wheel, word);
 	if (time_tsc < wheel->current_due)
 		wheel->current_due = time_tsc;
+}
+
+// Several insertions in a row, mostly into one slot: where its next frame goes stays in registers.
+// The wheel hears of it at the end; nothing else may be done with it meanwhile.
+struct wheel_row {
+	uint64_t slot; // absolute; UINT64_MAX: none yet
+	uint64_t *next; // behind the last word of its newest chunk, which has one
+	uint64_t n_frames; // that the wheel has not heard of
+};
+
+#define WHEEL_ROW_INIT             \
+	{                          \
+		.slot = UINT64_MAX \
+	}
+
+static inline void wheel_row_end(struct wheel *wheel, const struct wheel_row *row)
+{
+	uintptr_t next = (uintptr_t)row->next, in_chunk = next % sizeof(struct wheel_chunk);
+
+	wheel->n_frames += row->n_frames;
+	if (row->slot != UINT64_MAX)
+		wheel->slots[row->slot & wheel->mask] =
+		        next - in_chunk + in_chunk / sizeof(uint64_t);
+}
+
+static inline void wheel_row_insert(
+        struct wheel *wheel, struct wheel_row *row, struct rte_mbuf *m, bool ordered)
+{
+	uint64_t slot = frame_of(m)->time_tsc >> wheel->slot_shift;
+	uintptr_t chain;
+	unsigned n;
+
+	if (likely(slot == row->slot && (uintptr_t)row->next % sizeof(struct wheel_chunk) !=
+	                                        offsetof(struct wheel_chunk, next))) {
+		*row->next++ = wheel_word(wheel, m, ordered);
+		row->n_frames++;
+		return;
+	}
+	wheel_row_end(wheel, row);
+	wheel_insert(wheel, m, ordered);
+	*row = (struct wheel_row)WHEEL_ROW_INIT;
+	if (likely((int64_t)(slot - wheel->slot) > 0)) {
+		chain = wheel->slots[slot & wheel->mask];
+		n = chain % sizeof(struct wheel_chunk);
+		row->slot = slot;
+		row->next = &((struct wheel_chunk *)(chain - n))->words[n];
+	}
 }
