@@ -11,6 +11,7 @@
 #define PORT_OVERHEAD_BYTES (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
 
 #define GROUP_NONE UINT8_MAX
+#define ROWS_MAX 3 // a burst of more is put together again by port
 
 // The frames of a burst that go out of one port, in order: a list through `following`.
 struct group {
@@ -119,18 +120,66 @@ static void transmit_groups(
 	}
 }
 
-static inline void count_sent(struct worker *w, uint32_t iface_id, uint32_t len)
+static inline void count_sent(
+        struct worker *w, const struct port *port, unsigned n_pkts, uint64_t n_bytes)
 {
-	counter_add(&w->ifaces[iface_id].tx_pkts, 1);
-	counter_add(&w->ifaces[iface_id].tx_bytes, len);
+	struct iface_counters *counters = &w->ifaces[port->iface_id];
+
+	counter_add(&counters->tx_pkts, n_pkts);
+	counter_add(&counters->tx_bytes, n_bytes);
+}
+
+// Frames to one port in a row.
+static void output_row(struct worker *w, struct port *port, struct rte_mbuf **pkts, unsigned n)
+{
+	unsigned n_out = 0;
+	uint64_t n_bytes = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = pkts[i];
+
+		if (unlikely(!admit(w, port, m)))
+			continue;
+		rte_prefetch0(rte_pktmbuf_mtod(m, void *));
+		n_bytes += m->pkt_len;
+		pkts[n_out++] = m;
+	}
+	if (n_out == 0)
+		return;
+	count_sent(w, port, n_out, n_bytes);
+	counter_add(&w->counters.tx_pkts, n_out);
+	counter_add(&w->counters.tx_bytes, n_bytes);
+	transmit(w, port, pkts, n_out);
+}
+
+static void output_mixed(struct worker *w, struct port **ports, struct rte_mbuf **pkts, unsigned n)
+{
+	unsigned n_out = 0;
+	uint64_t n_bytes = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = pkts[i];
+		struct port *port = ports[i];
+
+		if (unlikely(!admit(w, port, m)))
+			continue;
+		rte_prefetch0(rte_pktmbuf_mtod(m, void *));
+		count_sent(w, port, 1, m->pkt_len);
+		n_bytes += m->pkt_len;
+		ports[n_out] = port;
+		pkts[n_out++] = m;
+	}
+	if (n_out == 0)
+		return;
+	counter_add(&w->counters.tx_pkts, n_out);
+	counter_add(&w->counters.tx_bytes, n_bytes);
+	transmit_groups(w, ports, pkts, n_out);
 }
 
 void output_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {
 	struct port *ports[BURST_MAX];
-	unsigned n_out = 0;
-	uint64_t n_bytes = 0;
-	bool same = true;
+	unsigned n_rows = 1, n_row;
 
 	// With thousands of ports neither port nor counters are in the first cache.
 	for (unsigned i = 0; i < n; i++) {
@@ -139,27 +188,16 @@ void output_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 		ports[i] = port_of(w, f);
 		rte_prefetch0(ports[i]);
 		rte_prefetch0(&w->ifaces[f->iface_id]);
+		n_rows += i > 0 && ports[i] != ports[i - 1];
 	}
-	for (unsigned i = 0; i < n; i++) {
-		struct rte_mbuf *m = pkts[i];
-		struct port *port = ports[i];
-
-		if (unlikely(!admit(w, port, m)))
-			continue;
-		rte_prefetch0(rte_pktmbuf_mtod(m, void *));
-		count_sent(w, port->iface_id, m->pkt_len);
-		n_bytes += m->pkt_len;
-		ports[n_out] = port;
-		pkts[n_out] = m;
-		same &= port == ports[0];
-		n_out++;
-	}
-	if (n_out == 0)
+	if (n_rows > ROWS_MAX) {
+		output_mixed(w, ports, pkts, n);
 		return;
-	counter_add(&w->counters.tx_pkts, n_out);
-	counter_add(&w->counters.tx_bytes, n_bytes);
-	if (same)
-		transmit(w, ports[0], pkts, n_out);
-	else
-		transmit_groups(w, ports, pkts, n_out);
+	}
+	for (unsigned i = 0; i < n; i += n_row) {
+		n_row = 1;
+		while (i + n_row < n && ports[i + n_row] == ports[i])
+			n_row++;
+		output_row(w, ports[i], pkts + i, n_row);
+	}
 }
