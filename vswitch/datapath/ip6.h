@@ -68,6 +68,12 @@ static inline bool ip6_is_link_local(const uint8_t addr[16]) // fe80::/10
 	return addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80;
 }
 
+// Certainly none of: multicast, link-local, loopback, unspecified. By the first byte alone.
+static inline bool ip6_is_plain(const uint8_t addr[16])
+{
+	return addr[0] != 0 && addr[0] < 0xfe;
+}
+
 static inline uint64_t ip6_upper(const uint8_t addr[16])
 {
 	uint64_t half;

@@ -16,12 +16,21 @@ enum resolution { VIA_LINK, VIA_PORT, TO_US, NO_ROUTE, NO_NEXT_HOP };
 struct hop {
 	uint32_t iface_id;
 	uint32_t mtu; // bytes of IPv6 packet; 0: no limit
-	uint8_t mac[6];
+	const uint8_t *mac; // whom to address
 };
 
 struct batch {
 	unsigned n;
 	struct rte_mbuf *pkts[BURST_MAX];
+};
+
+// Frames to look up, and where they are.
+struct lookups {
+	unsigned n;
+	struct rte_mbuf *pkts[BURST_MAX];
+	const uint8_t *dst[BURST_MAX];
+	uint32_t node_ids[BURST_MAX];
+	uint32_t values[BURST_MAX];
 };
 
 static enum verdict refuse(enum drop_reason *ret_reason, enum drop_reason reason)
@@ -55,6 +64,8 @@ static enum verdict check_addresses(
 	const uint8_t *src = frame->ip.src_addr;
 	const uint8_t *dst = frame->ip.dst_addr;
 
+	if (likely(ip6_is_plain(src) && ip6_is_plain(dst) && !ip6_to_mac_group(frame)))
+		return unlikely(ip6_equal(dst, node->address)) ? LOCAL : FORWARD;
 	if (ip6_is_multicast(src) || ip6_is_loopback(src) || ip6_is_loopback(dst) ||
 	        ip6_is_unspecified(dst))
 		return refuse(ret_reason, DROP_BAD_ADDRESS);
@@ -69,7 +80,7 @@ static enum verdict check_addresses(
 	return FORWARD;
 }
 
-static enum resolution via_iface(const struct worker *w, struct hop *hop)
+static inline enum resolution via_iface(const struct worker *w, struct hop *hop)
 {
 	const struct dp_iface *iface = &w->view->ifaces[hop->iface_id];
 	const struct link_params *link = &w->view->links[hop->iface_id];
@@ -90,21 +101,20 @@ static enum resolution via_iface(const struct worker *w, struct hop *hop)
 	return VIA_LINK;
 }
 
-// Whom to address across a link: the far router, or the pod's interface there. `mac` comes as the
-// target's and stays when that is what the far end has.
-static void far_end_mac(
-        const struct worker *w, const struct dp_target *target, uint32_t far_id, uint8_t mac[6])
+// Whom to address across a link: the far router, or the pod's interface there.
+static inline const uint8_t *far_end_mac(
+        const struct worker *w, const struct dp_target *target, uint32_t far_id)
 {
 	const struct dp_iface *far = &w->view->ifaces[far_id];
 	const struct port *port;
 
-	if (far->kind == NODE_KIND_ROUTER) {
-		memcpy(mac, router_mac, sizeof(router_mac));
-	} else if (far_id != target->iface_id) { // in by another interface of the pod than named
-		port = worker_port(w, atomic_load_explicit(&far->port_id, memory_order_relaxed));
-		if (port != NULL)
-			memcpy(mac, port->mac, sizeof(port->mac));
-	}
+	if (far->kind == NODE_KIND_ROUTER)
+		return router_mac;
+	if (far_id == target->iface_id)
+		return target->mac;
+	// in by another interface of the pod than named
+	port = worker_port(w, atomic_load_explicit(&far->port_id, memory_order_relaxed));
+	return port != NULL ? port->mac : target->mac;
 }
 
 static uint64_t mix(uint64_t hash, uint64_t value)
@@ -150,19 +160,18 @@ static uint32_t next_hop(const struct dp_nexthops *nexthops, uint32_t dest_idx, 
 	return cell;
 }
 
-// The way of a frame from its router to what a FIB value names.
-static enum resolution resolve(
-        const struct worker *w, struct rte_mbuf *m, uint32_t value, struct hop *ret_hop)
+// The way of a frame from router `node_id` to what a FIB value names.
+static __rte_always_inline enum resolution resolve(const struct worker *w, struct rte_mbuf *m,
+        uint32_t node_id, uint32_t value, struct hop *ret_hop)
 {
-	uint32_t node_id = router_node_id(w, m);
 	const struct view *view = w->view;
 	const struct dp_target *target;
 	enum resolution way;
 
-	if (value == FIB6_NONE)
+	if (unlikely(value == FIB6_NONE))
 		return NO_ROUTE;
 	target = &view->targets[value];
-	memcpy(ret_hop->mac, target->mac, sizeof(ret_hop->mac));
+	ret_hop->mac = target->mac;
 	if (target->node_id == node_id) {
 		ret_hop->iface_id = target->iface_id;
 		return target->iface_id == DP_NONE ? TO_US : via_iface(w, ret_hop);
@@ -174,7 +183,7 @@ static enum resolution resolve(
 		return NO_NEXT_HOP;
 	way = via_iface(w, ret_hop);
 	if (way == VIA_LINK)
-		far_end_mac(w, target, view->links[ret_hop->iface_id].to, ret_hop->mac);
+		ret_hop->mac = far_end_mac(w, target, view->links[ret_hop->iface_id].to);
 	return way;
 }
 
@@ -202,70 +211,89 @@ static bool exceeds(struct rte_mbuf *m, uint32_t mtu)
 	return rte_pktmbuf_trim(m, (uint16_t)(rte_pktmbuf_pkt_len(m) - frame_len)) != 0;
 }
 
-static void forward(struct worker *w, struct rte_mbuf *m, uint32_t value, struct batch *links,
-        struct batch *ports)
+// What cannot be forwarded: for the router itself, or why not.
+static __rte_noinline void turn_back(
+        struct worker *w, struct rte_mbuf *m, enum resolution way, const struct hop *hop)
 {
-	struct ip6_frame *frame = ip6_frame_of(m);
-	struct hop hop;
-	enum resolution way = resolve(w, m, value, &hop);
+	const struct ip6_frame *frame = ip6_frame_of(m);
 
-	if (way == TO_US) {
+	if (way == TO_US)
 		local_frame(w, m);
-	} else if (ip6_is_link_local(frame->ip.src_addr)) { // RFC 4443 section 3.1, code 2
+	else if (ip6_is_link_local(frame->ip.src_addr)) // RFC 4443 section 3.1, code 2
 		local_error(w, m, ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_BEYONDSCOPE, 0,
 		        DROP_BAD_ADDRESS);
-	} else if (way == NO_ROUTE) {
+	else if (way == NO_ROUTE)
 		local_error(w, m, ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_NOROUTE, 0, DROP_NO_ROUTE);
-	} else if (way == NO_NEXT_HOP) {
+	else if (way == NO_NEXT_HOP)
 		local_error(
 		        w, m, ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_NOROUTE, 0, DROP_NO_NEXT_HOP);
-	} else if (frame->ip.hop_limits <= 1) {
+	else if (frame->ip.hop_limits <= 1)
 		local_error(
 		        w, m, ICMP6_TIME_EXCEEDED, ICMP6_TIME_EXCEED_TRANSIT, 0, DROP_HOP_LIMIT);
-	} else if (exceeds(m, hop.mtu)) {
-		local_error(w, m, ICMP6_PACKET_TOO_BIG, 0, hop.mtu, DROP_TOO_BIG);
-	} else {
-		struct batch *batch = way == VIA_PORT ? ports : links;
+	else
+		local_error(w, m, ICMP6_PACKET_TOO_BIG, 0, hop->mtu, DROP_TOO_BIG);
+}
 
+static void forward(struct worker *w, const struct lookups *lookups)
+{
+	struct batch links = {.n = 0};
+	struct batch ports = {.n = 0};
+
+	for (unsigned i = 0; i < lookups->n; i++) {
+		struct rte_mbuf *m = lookups->pkts[i];
+		struct ip6_frame *frame = ip6_frame_of(m);
+		struct hop hop;
+		enum resolution way = resolve(w, m, lookups->node_ids[i], lookups->values[i], &hop);
+
+		if (unlikely((way != VIA_LINK && way != VIA_PORT) ||
+		             ip6_is_link_local(frame->ip.src_addr) || frame->ip.hop_limits <= 1 ||
+		             exceeds(m, hop.mtu))) {
+			turn_back(w, m, way, &hop);
+			continue;
+		}
 		frame->ip.hop_limits--;
 		address_frame(m, way, &hop);
-		batch->pkts[batch->n++] = m;
+		if (way == VIA_LINK)
+			links.pkts[links.n++] = m;
+		else
+			ports.pkts[ports.n++] = m;
 	}
+	if (links.n > 0)
+		link_burst(w, links.pkts, links.n);
+	if (ports.n > 0)
+		output_burst(w, ports.pkts, ports.n);
 }
 
 void router_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {
-	const uint8_t *dst[BURST_MAX];
-	uint32_t values[BURST_MAX];
-	struct batch routed = {.n = 0};
-	struct batch links = {.n = 0};
-	struct batch ports = {.n = 0};
+	struct lookups lookups;
+	unsigned n_lookups = 0;
 
 	assert(n <= BURST_MAX);
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];
 		enum drop_reason reason = DROP_BAD_IPV6;
 		enum verdict verdict = check_frame(m, &reason);
+		uint32_t node_id = router_node_id(w, m);
 
-		if (verdict == FORWARD)
-			verdict = check_addresses(router_node(w, m), ip6_frame_of(m), &reason);
-		if (verdict == FORWARD) {
-			dst[routed.n] = ip6_frame_of(m)->ip.dst_addr;
-			routed.pkts[routed.n++] = m;
+		if (likely(verdict == FORWARD))
+			verdict =
+			        check_addresses(&w->view->nodes[node_id], ip6_frame_of(m), &reason);
+		if (likely(verdict == FORWARD)) {
+			lookups.pkts[n_lookups] = m;
+			lookups.dst[n_lookups] = ip6_frame_of(m)->ip.dst_addr;
+			lookups.node_ids[n_lookups++] = node_id;
 		} else if (verdict == LOCAL) {
 			local_frame(w, m);
 		} else {
 			drop_burst(w, &m, 1, reason);
 		}
 	}
-	if (routed.n > 0)
-		fib6_lookup_bulk(w->view->fib, dst, values, routed.n);
-	for (unsigned i = 0; i < routed.n; i++)
-		forward(w, routed.pkts[i], values[i], &links, &ports);
-	if (links.n > 0)
-		link_burst(w, links.pkts, links.n);
-	if (ports.n > 0)
-		output_burst(w, ports.pkts, ports.n);
+	if (n_lookups == 0)
+		return;
+	lookups.n = n_lookups;
+	fib6_lookup_bulk(w->view->fib, lookups.dst, lookups.values, n_lookups);
+	forward(w, &lookups);
 }
 
 static void send_by(
@@ -280,10 +308,9 @@ static void send_by(
 
 void router_send_back(struct worker *w, struct rte_mbuf *m, const uint8_t back_mac[6])
 {
-	struct hop hop = {.iface_id = frame_of(m)->iface_id};
+	struct hop hop = {.iface_id = frame_of(m)->iface_id, .mac = back_mac};
 	enum resolution way = via_iface(w, &hop);
 
-	memcpy(hop.mac, back_mac, sizeof(hop.mac));
 	send_by(w, m, way == VIA_PORT ? VIA_PORT : VIA_LINK, &hop); // unplugged: counted there
 }
 
@@ -294,7 +321,7 @@ void router_send(struct worker *w, struct rte_mbuf *m, const uint8_t back_mac[6]
 	struct hop hop;
 
 	if (!ip6_is_multicast(dst) && !ip6_is_link_local(dst))
-		way = resolve(w, m, fib6_lookup(w->view->fib, dst), &hop);
+		way = resolve(w, m, router_node_id(w, m), fib6_lookup(w->view->fib, dst), &hop);
 	if (way == VIA_LINK || way == VIA_PORT)
 		send_by(w, m, way, &hop);
 	else
