@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "fib6.h"
+#include "fib6_cache.h"
 #include "rng.h"
 
 #define NAIVE_MAX 1024
@@ -337,6 +338,85 @@ static void test_memory_is_reused(void **state)
 	fib6_destroy(fib);
 }
 
+// Addresses under three networks, whose prefixes end above and below /64, asked for often enough
+// that most answers come out of the cache; after each change they must be right at once.
+static void test_cache_follows_changes(void **state)
+{
+	enum { N = 48, CHANGES = 400, ASKED = 40 };
+	static const unsigned lens[] = {0, 40, 60, 63, 64, 65, 80, 128};
+	struct naive *naive = calloc(1, sizeof(*naive));
+	struct fib6_cache *cache = fib6_cache_create();
+	struct fib6 *fib = fib6_create(NAIVE_MAX);
+	uint8_t addrs[N][16];
+	const uint8_t *dst[N];
+	uint32_t values[N];
+	struct rng rng;
+
+	assert_true(naive != NULL && cache != NULL && fib != NULL);
+	rng_seed(&rng, 4, 0);
+	for (unsigned change = 0; change < CHANGES; change++) {
+		uint64_t hi = 0x20010db800000000 | rng_next(&rng) % 3, lo = rng_next(&rng) % 3;
+		struct fib6_prefix prefix = prefix_of(hi, lo, lens[rng_next(&rng) % 8]);
+
+		if (naive->n > 6) {
+			assert_int_equal(fib6_del(fib, &naive->prefixes[0]), 0);
+			naive_del(naive, 0);
+		}
+		assert_int_equal(fib6_add(fib, &prefix, change), 0);
+		naive_add(naive, &prefix, change);
+		for (unsigned asked = 0; asked < ASKED; asked++) {
+			for (unsigned i = 0; i < N; i++) {
+				prefix = prefix_of(0x20010db800000000 | i % 4, i / 4 % 4, 128);
+				memcpy(addrs[i], prefix.addr, 16);
+				dst[i] = addrs[i];
+			}
+			fib6_cache_lookup(cache, fib, dst, values, N);
+			for (unsigned i = 0; i < N; i++)
+				assert_int_equal(values[i], naive_lookup(naive, addrs[i]));
+		}
+	}
+	fib6_cache_destroy(cache);
+	fib6_destroy(fib);
+	free(naive);
+}
+
+// More networks than there is room for, twice: what was pushed out is found again.
+static void test_cache_overflows(void **state)
+{
+	enum { N = 60000, BURST = 32 };
+	struct fib6_cache *cache = fib6_cache_create();
+	struct fib6 *fib = fib6_create(N);
+	uint8_t addrs[BURST][16];
+	const uint8_t *dst[BURST];
+	uint32_t values[BURST];
+
+	assert_true(cache != NULL && fib != NULL);
+	for (unsigned i = 0; i < N; i += 2) {
+		struct fib6_prefix prefix = prefix_of(0x20010db800000000 | i, 0, 64);
+
+		assert_int_equal(fib6_add(fib, &prefix, i), 0);
+	}
+	for (unsigned pass = 0; pass < 20; pass++) {
+		unsigned n = pass % 2 == 0 ? N : 1000;
+
+		for (unsigned first = 0; first + BURST <= n; first += BURST) {
+			for (unsigned i = 0; i < BURST; i++) {
+				struct fib6_prefix prefix =
+				        prefix_of(0x20010db800000000 | (first + i), i, 128);
+
+				memcpy(addrs[i], prefix.addr, 16);
+				dst[i] = addrs[i];
+			}
+			fib6_cache_lookup(cache, fib, dst, values, BURST);
+			for (unsigned i = 0; i < BURST; i++)
+				assert_int_equal(
+				        values[i], (first + i) % 2 == 0 ? first + i : FIB6_NONE);
+		}
+	}
+	fib6_cache_destroy(cache);
+	fib6_destroy(fib);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +427,8 @@ int main(void)
 	        cmocka_unit_test(test_churn_wide),
 	        cmocka_unit_test(test_churn_nested),
 	        cmocka_unit_test(test_memory_is_reused),
+	        cmocka_unit_test(test_cache_follows_changes),
+	        cmocka_unit_test(test_cache_overflows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

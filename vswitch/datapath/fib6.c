@@ -294,6 +294,7 @@ int fib6_add(struct fib6 *fib, const struct fib6_prefix *prefix, uint32_t value)
 		                           : line_arena_at(&fib->arena, node->values[0]);
 
 		values[fib6_rank(node->prefixes, place.bit)] = value;
+		fib->n_changes++;
 		return 0;
 	}
 	if (fib->n_prefixes >= fib->max_prefixes)
@@ -307,9 +308,11 @@ int fib6_add(struct fib6 *fib, const struct fib6_prefix *prefix, uint32_t value)
 
 		err = child_insert(fib, stop, &leaf);
 	}
-	if (err == 0)
-		fib->n_prefixes++;
-	return err;
+	if (err < 0)
+		return err;
+	fib->n_prefixes++;
+	fib->n_changes++;
+	return 0;
 }
 
 // A node without prefixes that has one child gives its line to it; the root stays where it is.
@@ -338,6 +341,7 @@ int fib6_del(struct fib6 *fib, const struct fib6_prefix *prefix)
 		return -ENOENT;
 	value_remove(fib, node, place.bit);
 	fib->n_prefixes--;
+	fib->n_changes++;
 	if (node->n_values > 0)
 		return 0;
 	if (node->children != 0) {

@@ -2,8 +2,6 @@
 // Longest-prefix match: lookups, one and in bursts.
 #include "fib6_node.h"
 
-#define BULK_MAX 64
-
 static const uint32_t no_route = FIB6_NONE;
 
 #define ANCESTORS(c)                                                       \
@@ -49,6 +47,7 @@ struct walk {
 	struct fib6_key key;
 	const struct fib6_node *at;
 	uintptr_t best; // the last node with a covering prefix, 0: none yet
+	uint64_t lower; // with `halves`: not 0 if it came to a node of the lower half
 };
 
 // All destinations go down together, a level a round, so that their cache misses overlap. No branch
@@ -58,7 +57,7 @@ struct walk {
 // Unchecked, the bits that paths skip are not compared on the way. If they match at the last node
 // with a covering prefix they did everywhere above, and below it nothing covers: it is right.
 static inline __attribute__((always_inline)) void go_down(
-        const struct fib6 *fib, struct walk **live, unsigned n_live, bool checked)
+        const struct fib6 *fib, struct walk **live, unsigned n_live, bool checked, bool halves)
 {
 	while (n_live > 0) {
 		unsigned n_next = 0;
@@ -71,6 +70,8 @@ static inline __attribute__((always_inline)) void go_down(
 			uint64_t covering = node->prefixes & ancestors[chunk] & ok;
 			uintptr_t none = covering != 0 ? 0 : ~(uintptr_t)0;
 
+			if (halves)
+				walk->lower |= node->half;
 			walk->best = (walk->best & none) | ((uintptr_t)node & ~none);
 			walk->at = fib6_node_children(fib, node) + fib6_rank(node->children, chunk);
 			__builtin_prefetch(walk->at);
@@ -81,19 +82,21 @@ static inline __attribute__((always_inline)) void go_down(
 	}
 }
 
-static inline __attribute__((always_inline)) void lookup_chunk(
-        const struct fib6 *fib, const uint8_t *const dst[], uint32_t *ret_values, unsigned n)
+// Returns, with `halves`: bit i: the lower half of dst[i] may have had a say.
+static inline __attribute__((always_inline)) uint64_t lookup_chunk(const struct fib6 *fib,
+        const uint8_t *const dst[], uint32_t *ret_values, unsigned n, bool halves)
 {
-	const uint32_t *values[BULK_MAX];
-	struct walk walks[BULK_MAX];
-	struct walk *live[BULK_MAX];
+	const uint32_t *values[FIB6_BULK_MAX];
+	struct walk walks[FIB6_BULK_MAX];
+	struct walk *live[FIB6_BULK_MAX];
 	unsigned n_live = 0;
+	uint64_t by_lower = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		walks[i] = (struct walk){.key = fib6_load_key(dst[i]), .at = &fib->root};
 		live[i] = &walks[i];
 	}
-	go_down(fib, live, n, false /* checked */);
+	go_down(fib, live, n, false /* checked */, halves);
 	for (unsigned i = 0; i < n; i++) {
 		const struct fib6_node *node = (const struct fib6_node *)walks[i].best;
 
@@ -103,10 +106,12 @@ static inline __attribute__((always_inline)) void lookup_chunk(
 		walks[i].best = 0;
 		live[n_live++] = &walks[i];
 	}
-	go_down(fib, live, n_live, true /* checked */);
+	go_down(fib, live, n_live, true /* checked */, halves);
 	for (unsigned i = 0; i < n; i++) {
 		const struct fib6_node *node = (const struct fib6_node *)walks[i].best;
 
+		if (halves)
+			by_lower |= (uint64_t)(walks[i].lower != 0) << i;
 		values[i] = &no_route;
 		if (node != NULL)
 			values[i] = value_at(fib, node,
@@ -115,14 +120,15 @@ static inline __attribute__((always_inline)) void lookup_chunk(
 	}
 	for (unsigned i = 0; i < n; i++)
 		ret_values[i] = *values[i];
+	return by_lower;
 }
 
 static inline __attribute__((always_inline)) void lookup_bulk(
         const struct fib6 *fib, const uint8_t *const dst[], uint32_t *ret_values, unsigned n)
 {
-	for (unsigned done = 0; done < n; done += BULK_MAX)
+	for (unsigned done = 0; done < n; done += FIB6_BULK_MAX)
 		lookup_chunk(fib, dst + done, ret_values + done,
-		        n - done < BULK_MAX ? n - done : BULK_MAX);
+		        n - done < FIB6_BULK_MAX ? n - done : FIB6_BULK_MAX, false /* halves */);
 }
 
 // The same with the bit instructions of x86-64-v3.
@@ -133,12 +139,19 @@ __attribute__((target("bmi,bmi2,popcnt"))) static void lookup_bulk_bmi2(
 	lookup_bulk(fib, dst, ret_values, n);
 }
 
+__attribute__((target("bmi,bmi2,popcnt"))) static uint64_t lookup_halves_bmi2(
+        const struct fib6 *fib, const uint8_t *const dst[], uint32_t *ret_values, unsigned n)
+{
+	return lookup_chunk(fib, dst, ret_values, n, true /* halves */);
+}
+
 bool fib6_has_bmi2(void)
 {
 	return __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
 }
 #else
 #define lookup_bulk_bmi2 lookup_bulk
+#define lookup_halves_bmi2(fib, dst, ret_values, n) lookup_chunk(fib, dst, ret_values, n, true)
 
 bool fib6_has_bmi2(void)
 {
@@ -153,4 +166,12 @@ void fib6_lookup_bulk(
 		lookup_bulk_bmi2(fib, dst, ret_values, n);
 	else
 		lookup_bulk(fib, dst, ret_values, n);
+}
+
+uint64_t fib6_lookup_halves(
+        const struct fib6 *fib, const uint8_t *const dst[], uint32_t *ret_values, unsigned n)
+{
+	if (fib->bmi2)
+		return lookup_halves_bmi2(fib, dst, ret_values, n);
+	return lookup_chunk(fib, dst, ret_values, n, true /* halves */);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-// The inside of the FIB, for fib6.c (changes) and fib6_lookup.c only: a trie of 6-bit strides with
-// two bitmaps a node, in the manner of the tree bitmap (Eatherton, Varghese, Dittia, ACM CCR 34(2),
-// 2004), with paths compressed: a node stands only where a prefix ends or paths part, and holds the
-// bits that lead to it. A node is one cache line, its children lie side by side in a block of
-// lines.
+// The inside of the FIB, for fib6.c (changes), fib6_lookup.c and fib6_cache.c only: a trie of 6-bit
+// strides with two bitmaps a node, in the manner of the tree bitmap (Eatherton, Varghese, Dittia,
+// ACM CCR 34(2), 2004), with paths compressed: a node stands only where a prefix ends or paths
+// part, and holds the bits that lead to it. A node is one cache line, its children lie side by side
+// in a block of lines.
 #pragma once
 
 #include <assert.h>
@@ -21,6 +21,7 @@
 #define FIB6_N_LEVELS (2 * FIB6_HALF_LEVELS)
 #define FIB6_STRIDE 6
 #define FIB6_INLINE_VALUES 6
+#define FIB6_BULK_MAX 64 // destinations that go down together
 
 struct fib6_key {
 	uint64_t half[2]; // host order, upper half first
@@ -46,6 +47,7 @@ struct fib6 {
 	struct line_arena arena;
 	uint32_t max_prefixes;
 	uint32_t n_prefixes;
+	uint64_t n_changes; // ever; see fib6_cache.h
 	bool bmi2; // the processor has it
 };
 
@@ -104,3 +106,8 @@ static inline const uint32_t *fib6_node_values(const struct fib6 *fib, const str
 
 // fib6_lookup.c: whether lookups may use the bit instructions of x86-64-v3.
 bool fib6_has_bmi2(void);
+
+// fib6_lookup.c: as fib6_lookup_bulk, of FIB6_BULK_MAX at most. Returns bit i: the lower half of
+// dst[i] may have had a say.
+uint64_t fib6_lookup_halves(
+        const struct fib6 *fib, const uint8_t *const dst[], uint32_t *ret_values, unsigned n);

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 
 #include "fib6.h"
+#include "fib6_cache.h"
 
 enum verdict { FORWARD, LOCAL, DROP };
 
@@ -292,7 +293,7 @@ void router_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 	if (n_lookups == 0)
 		return;
 	lookups.n = n_lookups;
-	fib6_lookup_bulk(w->view->fib, lookups.dst, lookups.values, n_lookups);
+	fib6_cache_lookup(w->fib_cache, w->view->fib, lookups.dst, lookups.values, n_lookups);
 	forward(w, &lookups);
 }
 

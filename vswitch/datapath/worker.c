@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "datapath.h"
+#include "fib6_cache.h"
 #include "region.h"
 
 // Bounds on one loop, so that what is due in the wheel waits for little else.
@@ -51,9 +52,11 @@ int worker_init(struct worker *w, const struct datapath_config *config, struct f
 	w->watches = region_map(w->max_queues * sizeof(w->watches[0]));
 	w->dirty = map_queue_list(w->max_queues);
 	w->ifaces = region_map(config->max_ifaces * sizeof(*w->ifaces));
+	w->fib_cache = fib6_cache_create();
 	w->icmp = icmp_state_create(config->max_nodes, config->icmp_rate_pps, w->tsc_hz);
-	if (w->hot == NULL || w->swept == NULL || w->watches == NULL || w->dirty == NULL || w->ifaces == NULL ||
-	        w->icmp == NULL || link_table_init(&w->links, config->max_ifaces, w->tsc_hz) < 0)
+	if (w->hot == NULL || w->swept == NULL || w->watches == NULL || w->dirty == NULL ||
+	        w->ifaces == NULL || w->icmp == NULL || w->fib_cache == NULL ||
+	        link_table_init(&w->links, config->max_ifaces, w->tsc_hz) < 0)
 		return fault_set(fault, -ENOMEM, "max_ifaces",
 		        "worker %u: no memory for the tables of %u interfaces", w->idx,
 		        config->max_ifaces);
@@ -100,6 +103,7 @@ void worker_fini(struct worker *w)
 	wheel_fini(&w->wheel);
 	link_table_fini(&w->links);
 	icmp_state_destroy(w->icmp);
+	fib6_cache_destroy(w->fib_cache);
 	region_unmap(w->ifaces, w->max_ifaces * sizeof(*w->ifaces));
 	region_unmap(w->hot, w->max_queues * sizeof(struct port_queue *));
 	region_unmap(w->swept, w->max_queues * sizeof(struct port_queue *));

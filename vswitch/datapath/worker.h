@@ -46,6 +46,7 @@ struct worker {
 	uint16_t idx;
 	uint16_t n_workers;
 	bool adaptive; // may sleep
+	struct fib6_cache *fib_cache; // what its lookups found
 	struct icmp_state *icmp; // rate limits of the routers' ICMPv6 errors
 	struct rte_mempool *pool; // frames this worker receives and makes
 	struct rte_ring *pool_ring; // its free frames, but for those in lcores' caches
