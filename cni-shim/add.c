@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "device_info.h"
 #include "netns.h"
+#include "pod_dir.h"
 #include "result.h"
 #include "switch.h"
 #include "verbs.h"
@@ -168,6 +170,14 @@ static void find_routes(struct add *add)
 	}
 }
 
+static void put_socket(json_t *params, const struct cni_vhost *vhost)
+{
+	json_object_set_new(params, "socket", json_string(vhost->path));
+	json_object_set_new(params, "socket_server", json_boolean(!vhost->app_listens));
+	if (vhost->queue_pairs)
+		json_object_set_new(params, "queue_pairs", json_integer(vhost->queue_pairs));
+}
+
 static json_t *render_port_params(const struct add *add)
 {
 	const struct cni_conf *conf = &add->call->conf;
@@ -185,8 +195,8 @@ static json_t *render_port_params(const struct add *add)
 		                        cni_cidr_format(text, &att->routes[i].dst), "via", via));
 	}
 	params = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "interface", add->ref, "backend",
-	        "af_xdp", "owner", add->owner, "ifname", att->ifname, "addresses", addresses,
-	        "routes", routes);
+	        conf->is_vhost ? "vhost_user" : "af_xdp", "owner", add->owner, "ifname",
+	        att->ifname, "addresses", addresses, "routes", routes);
 	if (!add->node_exists)
 		json_object_set_new(
 		        params, "node_kind", json_string(add->is_router ? "router" : "pod"));
@@ -194,6 +204,10 @@ static json_t *render_port_params(const struct add *add)
 		json_object_set_new(params, "mtu", json_integer(conf->mtu));
 	if (conf->mac[0])
 		json_object_set_new(params, "mac", json_string(conf->mac));
+	if (conf->carrier)
+		json_object_set_new(params, "carrier", json_true());
+	if (conf->is_vhost)
+		put_socket(params, &conf->vhost);
 	return params;
 }
 
@@ -205,8 +219,8 @@ static int call_port_add(struct add *add, bool *ret_created, struct cni_error *e
 	const char *mac;
 	json_t *result;
 
-	if (client_call(add->client, "port.add", render_port_params(add), &add->netns_fd, 1,
-	            &result, &fault)) {
+	if (client_call(add->client, "port.add", render_port_params(add), &add->netns_fd,
+	            add->call->conf.is_vhost ? 0 : 1, &result, &fault)) {
 		char what[IFACE_REF_SIZE + 48];
 
 		snprintf(what, sizeof(what), "the switch cannot attach %s", add->ref);
@@ -265,6 +279,27 @@ static void undo_ipam(struct add *add)
 		        second.msg);
 }
 
+// What a DPDK container or a virtual machine needs beside the port: a place for its socket.
+static int prepare_socket(struct add *add, struct cni_error *err)
+{
+	const struct cni_conf *conf = &add->call->conf;
+	int ret = pod_dir_make(&conf->vhost, err);
+
+	add->att.socket_path = conf->vhost.path;
+	if (!ret && conf->device_info)
+		ret = device_info_write(conf->device_info, &conf->vhost, err);
+	return ret;
+}
+
+static void undo_socket(const struct add *add)
+{
+	const struct cni_conf *conf = &add->call->conf;
+
+	if (conf->device_info)
+		(void)unlink(conf->device_info);
+	pod_dir_clean(conf->vhost.dir, conf->vhost.path);
+}
+
 static int add_steps(struct add *add, json_t **ret_result, struct cni_error *err)
 {
 	const struct cni_conf *conf = &add->call->conf;
@@ -281,8 +316,12 @@ static int add_steps(struct add *add, json_t **ret_result, struct cni_error *err
 	ret = find_addresses(add, err);
 	if (!ret) {
 		find_routes(add);
-		ret = make_port(add, err);
+		ret = conf->is_vhost ? prepare_socket(add, err) : 0;
 	}
+	if (!ret)
+		ret = make_port(add, err);
+	if (ret && conf->is_vhost)
+		undo_socket(add);
 	if (ret) {
 		// the name is free for the next ADD
 		netns_wait_gone(add->netns_fd, add->call->env->ifname, NETNS_GONE_MS);
@@ -293,6 +332,8 @@ static int add_steps(struct add *add, json_t **ret_result, struct cni_error *err
 	if (!*ret_result) {
 		undo_port(add);
 		undo_ipam(add);
+		if (conf->is_vhost)
+			undo_socket(add);
 		ret = cni_fail(err, CNI_E_INTERNAL, NULL, "out of memory");
 	}
 	return ret;

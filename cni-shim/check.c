@@ -8,6 +8,7 @@
 
 #include "client.h"
 #include "netns.h"
+#include "pod_dir.h"
 #include "result.h"
 #include "switch.h"
 #include "verbs.h"
@@ -103,7 +104,7 @@ static int check_port(struct check *check, struct cni_error *err)
 	const char *its = json_string_value(json_object_get(check->port, "ifname"));
 	uint64_t inode = (uint64_t)json_integer_value(json_object_get(check->port, "netns_inode"));
 
-	if (its && strcmp(its, ifname) != 0)
+	if (its && *its && strcmp(its, ifname) != 0)
 		return cni_fail(err, CNI_E_MISMATCH, NULL, "the switch's port is '%s', not '%s'",
 		        its, ifname);
 	if (inode && inode != netns_inode(check->netns_fd))
@@ -113,12 +114,38 @@ static int check_port(struct check *check, struct cni_error *err)
 	return 0;
 }
 
+// There is no interface in the namespace: what is there is the port, and where its socket lies.
+static int check_vhost(struct check *check, const json_t *interface, struct cni_error *err)
+{
+	const struct cni_vhost *vhost = &check->call->conf.vhost;
+	const char *path = json_string_value(json_object_get(interface, "socketPath"));
+	const char *mac = json_string_value(json_object_get(interface, "mac"));
+	const char *its_mac = json_string_value(json_object_get(check->port, "mac"));
+	const char *its_path = json_string_value(
+	        json_object_get(json_object_get(check->port, "details"), "socket"));
+	json_int_t mtu = json_integer_value(json_object_get(interface, "mtu"));
+
+	if (!its_path || strcmp(its_path, vhost->path) != 0 ||
+	        (path && strcmp(its_path, path) != 0))
+		return cni_fail(err, CNI_E_MISMATCH, its_path,
+		        "the switch's port has another socket than '%s'",
+		        path ? path : vhost->path);
+	if (mac && (!its_mac || strcasecmp(mac, its_mac) != 0))
+		return cni_fail(err, CNI_E_MISMATCH, its_mac,
+		        "the switch's port has another MAC address than %.32s", mac);
+	if (mtu > 0 && mtu != json_integer_value(json_object_get(check->port, "mtu")))
+		return cni_fail(err, CNI_E_MISMATCH, NULL,
+		        "the switch's port has another MTU than %" JSON_INTEGER_FORMAT, mtu);
+	return pod_dir_check(vhost, err);
+}
+
 static int check_steps(struct check *check, struct cni_error *err)
 {
 	const struct cni_env *env = check->call->env;
 	const json_t *interface;
 	char owner[CNI_OWNER_SIZE];
 	size_t index;
+	bool is_vhost = check->call->conf.is_vhost;
 	int ret = cni_owner(&check->call->conf, env, owner, err);
 
 	if (ret)
@@ -129,16 +156,18 @@ static int check_steps(struct check *check, struct cni_error *err)
 		return cni_fail(err, CNI_E_CONFIG, NULL,
 		        "prevResult has no interface '%s' in the container", env->ifname);
 	ret = netns_open(env->netns, env->netns_override, &check->netns_fd, err);
-	if (!ret)
+	if (!ret && !is_vhost)
 		ret = netns_probe(
 		        check->netns_fd, env->ifname, NETNS_WANT_ADDRS, &check->facts, err);
-	if (!ret)
+	if (!ret && !is_vhost)
 		ret = check_link(check, interface, err);
-	if (!ret)
+	if (!ret && !is_vhost)
 		ret = check_addresses(check, index, err);
 	if (!ret)
 		ret = find_port(check, owner, err);
-	return ret ? ret : check_port(check, err);
+	if (!ret)
+		ret = check_port(check, err);
+	return ret || !is_vhost ? ret : check_vhost(check, interface, err);
 }
 
 int verb_check(struct cni_call *call, struct cni_error *err)

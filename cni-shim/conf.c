@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "conf_attach.h"
+#include "conf_vhost.h"
 #include "jsonrpc.h"
 
 // Keys of the CNI specification and of those who inject some; they are not ours to judge.
@@ -16,7 +17,8 @@ static const char *const cni_keys[] = {"cniVersion", "cniVersions", "name", "typ
         "disableGC", "loadOnlyInlinedPlugins", "deviceID", "promisc", "master", "_"};
 
 static const char *const own_keys[] = {"socket", "node", "interface", "nodeKind", "backend", "mtu",
-        "prefix", "addresses", "routes", "timeoutMs", "logFile"};
+        "prefix", "addresses", "routes", "timeoutMs", "logFile", "carrier", "mode", "socketDir",
+        "podDir", "socketDirMode", "socketDirUid", "socketDirGid", "queuePairs"};
 
 static bool in_list(const char *key, const char *const *list, size_t n)
 {
@@ -196,6 +198,8 @@ int cni_conf_parse(struct cni_conf *conf, const char *text, size_t len, enum cni
 		ret = parse_ipam(conf, lenient, err);
 	if (!ret)
 		ret = parse_prev_result(conf, verb, err);
+	if (!ret)
+		ret = cni_conf_parse_backend(conf, verb, env, lenient, err);
 	if (!ret && verb == CNI_GC)
 		ret = parse_valid(conf, err);
 	if (!ret && (verb == CNI_ADD || verb == CNI_STATUS))

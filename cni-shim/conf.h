@@ -18,6 +18,7 @@
 #define CNI_ROUTES_MAX 16 // the same
 #define CNI_OWNER_SIZE 192
 #define CNI_TIMEOUT_MS_DEFAULT 10000
+#define CNI_SOCKET_SIZE 108 // sockaddr_un.sun_path, with its 0
 
 enum cni_node_kind {
 	CNI_NODE_ANY, // as the switch has it; a new node is a pod
@@ -28,6 +29,16 @@ enum cni_node_kind {
 struct cni_route {
 	struct cni_cidr dst; // len 0: the default route
 	struct in6_addr via; // unspecified: fe80::1
+};
+
+// The socket of a vhost_user port.
+struct cni_vhost {
+	const char *dir; // holds a directory a container
+	char path[CNI_SOCKET_SIZE]; // "" for GC and STATUS
+	bool app_listens; // the container makes the socket, the switch connects; else the reverse
+	int uid, gid; // of the container's directory; -1: the plugin's own
+	unsigned dir_mode;
+	int queue_pairs; // 0: the switch's default
 };
 
 // What "owner" says in the switch is "cni:NETWORK:CONTAINERID:IFNAME".
@@ -41,6 +52,11 @@ struct cni_conf {
 	int timeout_ms;
 	const json_t *prev_result; // NULL if none
 	const json_t *valid; // GC: valid attachments, NULL if not given
+
+	bool is_vhost; // backend vhost_user
+	bool carrier; // the container sees whether its link is up
+	struct cni_vhost vhost; // if is_vhost
+	const char *device_info; // file for Multus, NULL if none is wanted
 
 	// for ADD and STATUS only
 	char node[NODE_NAME_SIZE];

@@ -74,13 +74,11 @@ static int parse_names(struct cni_conf *conf, const struct cni_env *env, struct 
 	return 0;
 }
 
-static int parse_kinds(struct cni_conf *conf, struct cni_error *err)
+static int parse_kind(struct cni_conf *conf, struct cni_error *err)
 {
-	const char *kind, *backend;
+	const char *kind;
 	int ret = cni_conf_string(conf->root, "nodeKind", &kind, err);
 
-	if (!ret)
-		ret = cni_conf_string(conf->root, "backend", &backend, err);
 	if (ret)
 		return ret;
 	if (kind && strcmp(kind, "pod") == 0)
@@ -90,9 +88,6 @@ static int parse_kinds(struct cni_conf *conf, struct cni_error *err)
 	else if (kind)
 		return cni_fail(
 		        err, CNI_E_CONFIG, NULL, "nodeKind: '%.32s': expected pod or router", kind);
-	if (backend && strcmp(backend, "af_xdp") != 0)
-		return cni_fail(
-		        err, CNI_E_CONFIG, NULL, "backend: '%.32s': expected af_xdp", backend);
 	return 0;
 }
 
@@ -288,7 +283,7 @@ int cni_conf_parse_attach(
 	if (!ret && verb == CNI_ADD)
 		ret = parse_names(conf, env, err);
 	if (!ret)
-		ret = parse_kinds(conf, err);
+		ret = parse_kind(conf, err);
 	if (!ret)
 		ret = cni_conf_integer(conf->root, "mtu", 1280, 65535, &conf->mtu, err);
 	if (!ret)

@@ -7,6 +7,7 @@
 
 #include "client.h"
 #include "netns.h"
+#include "pod_dir.h"
 #include "result.h"
 #include "switch.h"
 #include "verbs.h"
@@ -65,7 +66,7 @@ static int delete_port(struct cni_call *call, struct cni_error *err)
 	}
 	ret = switch_port_del(client, owner, &any, err);
 	client_close(client);
-	if (any)
+	if (any && !conf->is_vhost)
 		wait_gone(call->env);
 	return ret;
 }
@@ -73,8 +74,13 @@ static int delete_port(struct cni_call *call, struct cni_error *err)
 int verb_del(struct cni_call *call, struct cni_error *err)
 {
 	struct cni_error second = {0};
+	const struct cni_conf *conf = &call->conf;
 	int ret = delete_port(call, err);
 
+	if (conf->device_info)
+		(void)unlink(conf->device_info);
+	if (conf->is_vhost)
+		pod_dir_clean(conf->vhost.dir, conf->vhost.path);
 	// addresses are given back last, and also when the port could not be removed
 	if (call_ipam(call, CNI_DEL, NULL, &second) && !ret) {
 		*err = second;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "pod_dir.h"
 #include "switch.h"
 #include "verbs.h"
 
@@ -44,6 +45,11 @@ static void delete_stale(struct cni_call *call, struct client *client, const jso
 			        one.details);
 			*err = one; // go on with the rest
 		} else {
+			const char *path = json_string_value(
+			        json_object_get(json_object_get(port, "details"), "socket"));
+
+			if (path)
+				pod_dir_clean(call->conf.vhost.dir, path);
 			cni_log(&call->log, LOG_LEVEL_INFO, "removed %s", owner);
 		}
 	}

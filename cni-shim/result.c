@@ -30,6 +30,8 @@ static json_t *render_interface(enum cni_version version, const struct cni_attac
 	if (version >= CNI_VERSION_1_1_0 && att->mtu)
 		json_object_set_new(json, "mtu", json_integer(att->mtu));
 	json_object_set_new(json, "sandbox", json_string(att->sandbox));
+	if (version >= CNI_VERSION_1_1_0 && att->socket_path)
+		json_object_set_new(json, "socketPath", json_string(att->socket_path));
 	return json;
 }
 

@@ -20,6 +20,7 @@ struct cni_attachment {
 	const char *sandbox; // CNI_NETNS
 	char mac[CNI_MAC_TEXT_SIZE];
 	int mtu;
+	const char *socket_path; // borrowed; NULL if none
 	size_t n_ips;
 	struct cni_ip ips[CNI_ADDRS_MAX];
 	size_t n_routes;

@@ -25,6 +25,8 @@ struct fake_switch *fake_switch_start(const char *path);
 void fake_switch_stop(struct fake_switch *sw);
 void fake_switch_fail(struct fake_switch *sw, enum fake_fault fault, int error_code);
 void fake_switch_set_max_ports(struct fake_switch *sw, int max_ports);
+// Of vhost_user ports; the switch starts without that driver (-1).
+void fake_switch_set_open_files(struct fake_switch *sw, int n_used, int max);
 // A node that the switch knows before any port.
 void fake_switch_add_node(struct fake_switch *sw, const char *name, const char *kind);
 // Forgets its ports but leaves the interfaces, or the other way round.

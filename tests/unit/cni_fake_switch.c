@@ -30,6 +30,7 @@ struct fake_switch {
 	enum fake_fault fault;
 	int error_code;
 	int max_ports;
+	int open_files, max_open_files;
 	json_t *ports; // array
 	json_t *nodes; // name: kind
 };
@@ -77,7 +78,16 @@ static json_t *make_port(const json_t *params, int netns_fd)
 	        mtu ? (int)json_integer_value(mtu) : 1500, "addresses",
 	        json_object_get(params, "addresses"), "default", json_array_size(routes) > 0);
 	json_object_update(port, interface);
-	fake_netns_set(path, text(params, "ifname"), interface);
+	if (netns_fd >= 0)
+		fake_netns_set(path, text(params, "ifname"), interface);
+	else
+		json_decref(interface);
+	if (*text(params, "socket"))
+		json_object_set_new(
+		        port, "details", json_pack("{s:s}", "socket", text(params, "socket")));
+	json_object_set(port, "socket_server", json_object_get(params, "socket_server"));
+	json_object_set(port, "queue_pairs", json_object_get(params, "queue_pairs"));
+	json_object_set(port, "carrier", json_object_get(params, "carrier"));
 	json_object_set(port, "interface", json_object_get(params, "interface"));
 	json_object_set(port, "owner", json_object_get(params, "owner"));
 	json_object_set(port, "ifname", json_object_get(params, "ifname"));
@@ -97,7 +107,7 @@ static json_t *port_add(struct fake_switch *sw, const json_t *params, int netns_
 
 	if (sw->fault == FAKE_REFUSE_ADD)
 		return answer_error(sw->error_code, "refused by the test");
-	if (netns_fd < 0)
+	if ((netns_fd < 0) != (strcmp(text(params, "backend"), "vhost_user") == 0))
 		return answer_error(JSONRPC_INVALID_PARAMS, "no namespace");
 	json_array_foreach (sw->ports, i, port) {
 		if (strcmp(text(port, "interface"), text(params, "interface")) != 0)
@@ -131,8 +141,10 @@ static json_t *port_del(struct fake_switch *sw, const json_t *params)
 		if (strcmp(text(port, "owner"), text(params, "owner")) != 0)
 			continue;
 		fd_path(fd, path);
-		fake_netns_set(path, text(port, "ifname"), NULL);
-		close(fd);
+		if (fd >= 0) {
+			fake_netns_set(path, text(port, "ifname"), NULL);
+			close(fd);
+		}
 		json_array_remove(sw->ports, i);
 		n++;
 	}
@@ -177,6 +189,11 @@ static json_t *dispatch(struct fake_switch *sw, const json_t *request, int fd)
 		return node_show(sw, params);
 	if (strcmp(method, "config.show") == 0)
 		return json_pack("{s:{s:{s:i}}}", "result", "limits", "max_ports", sw->max_ports);
+	if (strcmp(method, "stats.get") == 0 && sw->open_files < 0)
+		return json_pack("{s:{s:{}}}", "result", "drivers");
+	if (strcmp(method, "stats.get") == 0)
+		return json_pack("{s:{s:{s:{s:i, s:i}}}}", "result", "drivers", "vhost_user",
+		        "open_files", sw->open_files, "open_files_max", sw->max_open_files);
 	return answer_error(JSONRPC_METHOD_NOT_FOUND, method);
 }
 
@@ -276,6 +293,7 @@ struct fake_switch *fake_switch_start(const char *path)
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		sw->clients[i].fd = -1;
 	sw->max_ports = 1000;
+	sw->open_files = -1;
 	sw->ports = json_array();
 	sw->nodes = json_object();
 	sw->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -319,6 +337,14 @@ void fake_switch_set_max_ports(struct fake_switch *sw, int max_ports)
 {
 	pthread_mutex_lock(&sw->lock);
 	sw->max_ports = max_ports;
+	pthread_mutex_unlock(&sw->lock);
+}
+
+void fake_switch_set_open_files(struct fake_switch *sw, int n_used, int max)
+{
+	pthread_mutex_lock(&sw->lock);
+	sw->open_files = n_used;
+	sw->max_open_files = max;
 	pthread_mutex_unlock(&sw->lock);
 }
 

@@ -24,6 +24,9 @@ static const struct cni_env pod_env = {
         .path = "/opt/cni/bin",
 };
 
+#define VHOST ",\"backend\":\"vhost_user\""
+#define LONG_DIR \
+	"/run/a-directory-for-sockets-that-leaves-too-little-room-for-the-name-of-a-container-in-it"
 #define HEAD "{\"cniVersion\":\"1.1.0\",\"name\":\"leo\",\"type\":\"orrery-cni\""
 
 static int parse(struct cni_conf *conf, const char *text, enum cni_verb verb,
@@ -167,7 +170,20 @@ static void test_refused(void **state)
 	        {HEAD ",\"node\":\"a/b\"}", CNI_E_CONFIG, "node: 'a/b'"},
 	        {HEAD ",\"interface\":\"a/b\"}", CNI_E_CONFIG, "interface: 'a/b'"},
 	        {HEAD ",\"nodeKind\":\"bridge\"}", CNI_E_CONFIG, "nodeKind: 'bridge'"},
-	        {HEAD ",\"backend\":\"vhost_user\"}", CNI_E_CONFIG, "backend: 'vhost_user'"},
+	        {HEAD ",\"backend\":\"ethdev\"}", CNI_E_CONFIG, "backend: 'ethdev'"},
+	        {HEAD VHOST ",\"mode\":\"both\"}", CNI_E_CONFIG, "mode: 'both'"},
+	        {HEAD VHOST ",\"socketDir\":\"run\"}", CNI_E_CONFIG, "socketDir: 'run'"},
+	        {HEAD VHOST ",\"socketDir\":\"/run/\"}", CNI_E_CONFIG, "socketDir: '/run/'"},
+	        {HEAD VHOST ",\"socketDir\":\"" LONG_DIR "\"}", CNI_E_CONFIG, "at most 107"},
+	        {HEAD VHOST ",\"podDir\":\"..\"}", CNI_E_CONFIG, "podDir: '..'"},
+	        {HEAD VHOST ",\"podDir\":\"a/b\"}", CNI_E_CONFIG, "podDir: 'a/b'"},
+	        {HEAD VHOST ",\"socketDirMode\":\"888\"}", CNI_E_CONFIG, "socketDirMode: '888'"},
+	        {HEAD VHOST ",\"socketDirGid\":-1}", CNI_E_CONFIG, "socketDirGid"},
+	        {HEAD VHOST ",\"queuePairs\":9}", CNI_E_CONFIG, "queuePairs"},
+	        {HEAD VHOST ",\"runtimeConfig\":{\"CNIDeviceInfoFile\":\"x\"}}", CNI_E_CONFIG,
+	                "runtimeConfig.CNIDeviceInfoFile"},
+	        {HEAD VHOST ",\"mode\":\"client\",\"carrier\":true}", CNI_E_CONFIG, "carrier"},
+	        {HEAD ",\"carrier\":1}", CNI_E_CONFIG, "carrier"},
 	        {HEAD ",\"mtu\":1279}", CNI_E_CONFIG, "mtu"},
 	        {HEAD ",\"mtu\":65536}", CNI_E_CONFIG, "mtu"},
 	        {HEAD ",\"mtu\":1.5}", CNI_E_CONFIG, "mtu"},

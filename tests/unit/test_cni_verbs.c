@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -715,6 +717,216 @@ static void test_parallel(void **state)
 	assert_int_equal(fake_switch_n_ports(b->sw), 0);
 }
 
+// --- vhost_user ----------------------------------------------------------------------------------
+
+struct vhost_bench {
+	char root[80], info[112];
+	char pod[112], path[120]; // made by the hash of "c1"
+};
+
+static void setup_vhost(struct bench *b, struct vhost_bench *v)
+{
+	snprintf(v->root, sizeof(v->root), "%s/pods", b->dir);
+	snprintf(v->info, sizeof(v->info), "%s/devinfo", b->dir);
+	snprintf(v->pod, sizeof(v->pod), "%s/08a27f07b54a6859", v->root);
+	snprintf(v->path, sizeof(v->path), "%s/eth0", v->pod);
+	set(b, "backend", json_string("vhost_user"));
+	set(b, "socketDir", json_string(v->root));
+	set(b, "runtimeConfig", json_pack("{s:s}", "CNIDeviceInfoFile", v->info));
+}
+
+static bool is_there(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+static void assert_device_info(const struct vhost_bench *v, const char *mode)
+{
+	json_t *info = json_load_file(v->info, 0, NULL);
+	const json_t *vhost = json_object_get(info, "vhost-user");
+
+	assert_string_equal(json_string_value(json_object_get(info, "type")), "vhost-user");
+	assert_string_equal(json_string_value(json_object_get(info, "version")), "1.1.0");
+	assert_string_equal(json_string_value(json_object_get(vhost, "mode")), mode);
+	assert_string_equal(json_string_value(json_object_get(vhost, "path")), v->path);
+	json_decref(info);
+}
+
+static void leave_socket(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+	close(fd);
+}
+
+static json_t *only_port(struct bench *b)
+{
+	json_t *port = fake_switch_port(b->sw, "cni:leo:c1:eth0");
+
+	assert_non_null(port);
+	return port;
+}
+
+static void test_vhost_versions(void **state)
+{
+	struct bench *b = *state;
+	struct vhost_bench v;
+
+	setup_vhost(b, &v);
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+		bool is_new = strcmp(versions[i], "1.1.0") == 0;
+
+		set(b, "cniVersion", json_string(versions[i]));
+		set(b, "prevResult", NULL);
+		assert_int_equal(call(b, "ADD"), 0);
+		assert_string_equal(get(b->answer, "interfaces", 0, "name"), "eth0");
+		assert_string_equal(get(b->answer, "interfaces", 0, "sandbox"), b->netns);
+		assert_string_equal(
+		        get(b->answer, "interfaces", 0, "socketPath"), is_new ? v.path : "(none)");
+		assert_string_equal(
+		        get(b->answer, "ips", 0, "address"), "fd00:7::1cde:d37a:da09:7b8e/64");
+		assert_null(fake_netns_get(b->netns, "eth0"));
+		assert_device_info(&v, "server");
+		set(b, "prevResult", json_incref(b->answer));
+		if (strcmp(versions[i], "0.4.0") >= 0)
+			assert_int_equal(call(b, "CHECK"), 0);
+		leave_socket(v.path); // as an application that was killed
+		assert_int_equal(call(b, "DEL"), 0);
+		assert_false(is_there(v.pod));
+		assert_false(is_there(v.info));
+		assert_int_equal(fake_switch_n_ports(b->sw), 0);
+		assert_int_equal(call(b, "DEL"), 0);
+	}
+	rmdir(v.root);
+}
+
+static void test_vhost_request(void **state)
+{
+	struct bench *b = *state;
+	struct vhost_bench v;
+	struct stat st;
+	json_t *port;
+
+	setup_vhost(b, &v);
+	set(b, "mode", json_string("client"));
+	set(b, "queuePairs", json_integer(4));
+	set(b, "socketDirMode", json_string("0751"));
+	assert_int_equal(call(b, "ADD"), 0);
+	assert_device_info(&v, "client");
+	port = only_port(b);
+	assert_true(json_is_true(json_object_get(port, "socket_server")));
+	assert_int_equal(json_integer_value(json_object_get(port, "queue_pairs")), 4);
+	json_decref(port);
+	assert_int_equal(stat(v.pod, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0751);
+	assert_int_equal(call(b, "DEL"), 0);
+
+	set(b, "mode", NULL);
+	set(b, "carrier", json_true());
+	set(b, "podDir", json_string("%{K8S_POD_NAME}"));
+	assert_int_equal(call(b, "ADD"), 0);
+	snprintf(v.path, sizeof(v.path), "%s/sat-1/eth0", v.root);
+	assert_string_equal(get(b->answer, "interfaces", 0, "socketPath"), v.path);
+	port = only_port(b);
+	assert_true(json_is_true(json_object_get(port, "carrier")));
+	assert_true(json_is_false(json_object_get(port, "socket_server")));
+	json_decref(port);
+	assert_int_equal(call(b, "DEL"), 0);
+	rmdir(v.root);
+}
+
+static void test_vhost_check(void **state)
+{
+	struct bench *b = *state;
+	struct vhost_bench v;
+
+	setup_vhost(b, &v);
+	assert_int_equal(call(b, "ADD"), 0);
+	set(b, "prevResult", json_incref(b->answer));
+	assert_int_equal(call(b, "CHECK"), 0);
+	assert_int_equal(rmdir(v.pod), 0);
+	assert_int_equal(call(b, "CHECK"), CNI_E_MISMATCH);
+	assert_int_equal(mkdir(v.pod, 0700), 0);
+	assert_int_equal(call(b, "CHECK"), 0);
+	set(b, "podDir", json_string("other"));
+	assert_int_equal(call(b, "CHECK"), CNI_E_MISMATCH);
+	set(b, "podDir", NULL);
+	fake_switch_forget_ports(b->sw);
+	assert_int_equal(call(b, "CHECK"), CNI_E_MISMATCH);
+	assert_int_equal(call(b, "DEL"), 0);
+	assert_false(is_there(v.pod));
+	rmdir(v.root);
+}
+
+// What a container put there is not followed, and what is another's stays.
+static void test_vhost_hostile(void **state)
+{
+	struct bench *b = *state;
+	struct vhost_bench v;
+	char victim[112], link[128];
+
+	setup_vhost(b, &v);
+	snprintf(victim, sizeof(victim), "%s/victim", b->dir);
+	assert_int_equal(mkdir(v.root, 0755), 0);
+	assert_int_equal(symlink(b->dir, v.pod), 0);
+	assert_int_equal(call(b, "ADD"), CNI_E_IO);
+	assert_int_equal(fake_switch_n_ports(b->sw), 0);
+	assert_int_equal(unlink(v.pod), 0);
+	assert_int_equal(call(b, "ADD"), 0);
+	leave_socket(victim);
+	assert_int_equal(symlink(victim, v.path), 0);
+	snprintf(link, sizeof(link), "%s/other", v.pod);
+	leave_socket(link);
+	assert_int_equal(call(b, "DEL"), 0);
+	assert_true(is_there(victim));
+	assert_true(is_there(link));
+	unlink(link);
+	unlink(v.path);
+	rmdir(v.pod);
+	rmdir(v.root);
+}
+
+static void test_vhost_undone(void **state)
+{
+	struct bench *b = *state;
+	struct vhost_bench v;
+
+	setup_vhost(b, &v);
+	fake_switch_fail(b->sw, FAKE_REFUSE_ADD, ORRERY_E_LIMIT);
+	assert_int_equal(call(b, "ADD"), CNI_E_LIMIT);
+	assert_false(is_there(v.pod));
+	assert_false(is_there(v.info));
+	rmdir(v.root);
+}
+
+static void test_vhost_status_gc(void **state)
+{
+	struct bench *b = *state;
+	struct vhost_bench v;
+
+	setup_vhost(b, &v);
+	assert_int_equal(call(b, "STATUS"), CNI_E_UNAVAILABLE); // no such driver
+	fake_switch_set_open_files(b->sw, 10, 100);
+	assert_int_equal(call(b, "STATUS"), 0);
+	fake_switch_set_open_files(b->sw, 98, 100);
+	assert_int_equal(call(b, "STATUS"), CNI_E_UNAVAILABLE);
+	assert_int_equal(call(b, "ADD"), 0);
+	set(b, "cni.dev/valid-attachments",
+	        json_pack("[{s:s, s:s}]", "containerID", "c1", "ifname", "eth0"));
+	assert_int_equal(call(b, "GC"), 0);
+	assert_true(is_there(v.pod));
+	set(b, "cni.dev/valid-attachments", json_array());
+	assert_int_equal(call(b, "GC"), 0);
+	assert_int_equal(fake_switch_n_ports(b->sw), 0);
+	assert_false(is_there(v.pod));
+	rmdir(v.root);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -737,6 +949,12 @@ int main(void)
 	        TEST(test_input),
 	        TEST(test_log_file),
 	        TEST(test_parallel),
+	        TEST(test_vhost_versions),
+	        TEST(test_vhost_request),
+	        TEST(test_vhost_check),
+	        TEST(test_vhost_hostile),
+	        TEST(test_vhost_undone),
+	        TEST(test_vhost_status_gc),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
