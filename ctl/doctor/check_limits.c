@@ -6,9 +6,9 @@
 #include "doctor.h"
 
 #define FILES_BASE 512 // the switch itself and its clients
-#define FILES_PER_VHOST 7 // listen, connection, kicks, calls, memory
+#define FILES_PER_VHOST 4 // connection, kick of the transmit ring, two calls
+#define FILES_PER_SWEPT 1 // of a guest that gives neither kick nor call: its connection
 #define FILES_MIN 1024 // below this not even all clients fit
-#define FILES_WANTED 16384
 #define INOTIFY_MIN 1024 // instances
 #define NEIGHBOURS_PER_PORT 2
 
@@ -25,16 +25,17 @@ void check_open_files(const struct doctor *doctor, struct finding *finding)
 		return;
 	}
 	uint64_t hard = limit.rlim_max;
-	uint64_t n_vhost = hard > FILES_BASE ? (hard - FILES_BASE) / FILES_PER_VHOST : 0;
-	enum level level = hard < FILES_MIN      ? LEVEL_FAIL
-	                   : hard < FILES_WANTED ? LEVEL_WARN
-	                                         : LEVEL_OK;
+	uint64_t n_left = hard > FILES_BASE ? hard - FILES_BASE : 0;
+	enum level level = hard < FILES_MIN                             ? LEVEL_FAIL
+	                   : n_left < FILES_PER_SWEPT * doctor->n_ports ? LEVEL_WARN
+	                                                                : LEVEL_OK;
 
 	// the switch raises its soft limit to the hard one
 	finding_set(finding, level,
 	        "hard limit %" PRIu64 ", soft %" PRIu64 ": room for %" PRIu64
-	        " vhost-user ports; af_xdp ports take none",
-	        hard, (uint64_t)limit.rlim_cur, n_vhost);
+	        " vhost-user ports with kick and call descriptors, %" PRIu64
+	        " without; af_xdp ports take none",
+	        hard, (uint64_t)limit.rlim_cur, n_left / FILES_PER_VHOST, n_left / FILES_PER_SWEPT);
 	if (level != LEVEL_OK)
 		finding_fix(finding,
 		        "LimitNOFILE=%" PRIu64

@@ -12,8 +12,8 @@
 
 #define HUGEPAGES "/sys/kernel/mm/hugepages"
 #define HUGE_MIN_BYTES (256ull << 20) // the default pool of frames, with room
-#define MAPS_BASE 65530ull // the kernel's default, for everything else
-#define MAPS_PER_PORT 2
+#define MAPS_BASE 1024ull // the switch's own
+#define MAPS_PER_PORT 4 // ports of one pod share; a DPDK pod has 1 to 8 files of memory
 #define MEMLOCK_MIN_BYTES (1ull << 30)
 
 void check_hugepages(const struct doctor *doctor, struct finding *finding)
