@@ -18,6 +18,7 @@ struct hop {
 	uint32_t iface_id;
 	uint32_t mtu; // bytes of IPv6 packet; 0: no limit
 	const uint8_t *mac; // whom to address
+	bool by_flow; // other flows may go elsewhere
 };
 
 struct batch {
@@ -148,15 +149,16 @@ static uint32_t flow_hash(struct rte_mbuf *m, uint32_t node_id)
 }
 
 // The interface by which a router sends to a destination, DP_NONE: no path.
-static uint32_t next_hop(const struct dp_nexthops *nexthops, uint32_t dest_idx, uint32_t router_idx,
-        struct rte_mbuf *m, uint32_t node_id)
+static inline uint32_t next_hop(const struct dp_nexthops *nexthops, uint32_t dest_idx,
+        uint32_t router_idx, struct rte_mbuf *m, uint32_t node_id, bool *ret_by_flow)
 {
 	uint32_t cell;
 
 	if (nexthops == NULL || dest_idx >= nexthops->n_dests || router_idx >= nexthops->n_routers)
 		return DP_NONE;
 	cell = dp_nexthops_cell(nexthops, dest_idx, router_idx);
-	if (unlikely(dp_nexthops_is_several(cell)))
+	*ret_by_flow = dp_nexthops_is_several(cell);
+	if (unlikely(*ret_by_flow))
 		return dp_nexthops_way(nexthops, router_idx, cell, flow_hash(m, node_id));
 	return cell;
 }
@@ -173,12 +175,13 @@ static __rte_always_inline enum resolution resolve(const struct worker *w, struc
 		return NO_ROUTE;
 	target = &view->targets[value];
 	ret_hop->mac = target->mac;
+	ret_hop->by_flow = false;
 	if (target->node_id == node_id) {
 		ret_hop->iface_id = target->iface_id;
 		return target->iface_id == DP_NONE ? TO_US : via_iface(w, ret_hop);
 	}
 	ret_hop->iface_id = next_hop(view->nexthops, view->nodes[target->node_id].dest_idx,
-	        view->nodes[node_id].router_idx, m, node_id);
+	        view->nodes[node_id].router_idx, m, node_id, &ret_hop->by_flow);
 	// A table that is older than the topology may name what another node has by now.
 	if (ret_hop->iface_id == DP_NONE || view->ifaces[ret_hop->iface_id].node_id != node_id)
 		return NO_NEXT_HOP;
@@ -239,13 +242,18 @@ static void forward(struct worker *w, const struct lookups *lookups)
 {
 	struct batch links = {.n = 0};
 	struct batch ports = {.n = 0};
+	struct hop hop = {.by_flow = true};
+	enum resolution way = NO_ROUTE;
 
 	for (unsigned i = 0; i < lookups->n; i++) {
 		struct rte_mbuf *m = lookups->pkts[i];
 		struct ip6_frame *frame = ip6_frame_of(m);
-		struct hop hop;
-		enum resolution way = resolve(w, m, lookups->node_ids[i], lookups->values[i], &hop);
+		uint32_t value = lookups->values[i], node_id = lookups->node_ids[i];
 
+		// Frames of one burst often have one target: the way is the last one's.
+		if (hop.by_flow || value != lookups->values[i - 1] ||
+		        node_id != lookups->node_ids[i - 1])
+			way = resolve(w, m, node_id, value, &hop);
 		if (unlikely((way != VIA_LINK && way != VIA_PORT) ||
 		             ip6_is_link_local(frame->ip.src_addr) || frame->ip.hop_limits <= 1 ||
 		             exceeds(m, hop.mtu))) {
