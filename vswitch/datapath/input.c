@@ -21,66 +21,80 @@ static inline void count_received(
 	counter_add(&w->ifaces[iface_id].rx_bytes, n_bytes);
 }
 
-// Where the frames of a burst go on.
-struct sorted {
-	unsigned n_wired, n_routed;
-	struct rte_mbuf **wired, *routed[BURST_MAX];
-};
-
-// Frames of one port in a row.
-static __rte_always_inline uint64_t input_row(
-        struct worker *w, struct rte_mbuf **pkts, unsigned n, struct sorted *sorted)
+static inline void stamp(
+        const struct worker *w, struct rte_mbuf *m, uint32_t iface_id, uint8_t kind)
 {
-	uint32_t iface_id = iface_of_port(w, pkts[0]->port);
-	uint8_t kind = iface_id != DP_NONE ? w->view->ifaces[iface_id].kind : NODE_KIND_NONE;
-	uint32_t link_id = kind == NODE_KIND_POD ? iface_id : DP_NONE;
-	uint64_t n_bytes = 0;
+	struct frame *f = frame_of(m);
+
+	f->time_tsc = w->now_tsc;
+	f->iface_id = iface_id;
+	f->link_id = kind == NODE_KIND_POD ? iface_id : DP_NONE;
+}
+
+// Frames of several ports, or with something to drop.
+static void input_mixed(struct worker *w, struct rte_mbuf **pkts, unsigned n)
+{
+	struct rte_mbuf *routed[BURST_MAX];
+	unsigned n_wired = 0, n_routed = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];
-		struct frame *f = frame_of(m);
-		uint32_t len = m->pkt_len;
+		uint32_t len = m->pkt_len, iface_id = iface_of_port(w, m->port);
+		uint8_t kind = NODE_KIND_NONE;
 
-		n_bytes += len;
-		f->time_tsc = w->now_tsc;
-		f->iface_id = iface_id;
-		f->link_id = link_id;
+		if (likely(iface_id != DP_NONE)) {
+			kind = w->view->ifaces[iface_id].kind;
+			count_received(w, iface_id, 1, len);
+		}
+		stamp(w, m, iface_id, kind);
 		if (unlikely(len < RTE_ETHER_HDR_LEN))
 			drop_burst(w, &m, 1, DROP_RUNT);
 		else if (likely(kind == NODE_KIND_POD))
-			sorted->wired[sorted->n_wired++] = m;
+			pkts[n_wired++] = m;
 		else if (kind == NODE_KIND_ROUTER)
-			sorted->routed[sorted->n_routed++] = m;
+			routed[n_routed++] = m;
 		else
 			drop_burst(w, &m, 1, DROP_PORT_NONE);
 	}
-	if (iface_id != DP_NONE)
-		count_received(w, iface_id, n, n_bytes);
-	return n_bytes;
+	if (n_wired != 0)
+		link_burst(w, pkts, n_wired);
+	if (n_routed != 0)
+		router_burst(w, routed, n_routed);
+}
+
+// Frames of one port.
+static void input_port(
+        struct worker *w, uint32_t iface_id, struct rte_mbuf **pkts, unsigned n, uint64_t n_bytes)
+{
+	uint8_t kind = w->view->ifaces[iface_id].kind;
+
+	for (unsigned i = 0; i < n; i++)
+		stamp(w, pkts[i], iface_id, kind);
+	count_received(w, iface_id, n, n_bytes);
+	if (kind == NODE_KIND_POD)
+		link_burst(w, pkts, n);
+	else if (kind == NODE_KIND_ROUTER)
+		router_burst(w, pkts, n);
+	else
+		drop_burst(w, pkts, n, DROP_PORT_NONE);
 }
 
 void input_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {
-	struct sorted sorted;
+	uint32_t iface_id = iface_of_port(w, pkts[0]->port), shortest = UINT32_MAX;
+	unsigned n_of_first = 0;
 	uint64_t n_bytes = 0;
-	bool same = true;
 
-	sorted.wired = pkts;
-	sorted.n_wired = sorted.n_routed = 0;
 	for (unsigned i = 0; i < n; i++) {
 		rte_prefetch0(frame_of(pkts[i])); // drivers write the first line of an mbuf only
-		same &= pkts[i]->port == pkts[0]->port;
-	}
-	if (same) {
-		n_bytes = input_row(w, pkts, n, &sorted);
-	} else {
-		for (unsigned i = 0; i < n; i++)
-			n_bytes += input_row(w, pkts + i, 1, &sorted);
+		n_of_first += pkts[i]->port == pkts[0]->port;
+		n_bytes += pkts[i]->pkt_len;
+		shortest = RTE_MIN(shortest, pkts[i]->pkt_len);
 	}
 	counter_add(&w->counters.rx_pkts, n);
 	counter_add(&w->counters.rx_bytes, n_bytes);
-	if (sorted.n_wired != 0)
-		link_burst(w, sorted.wired, sorted.n_wired);
-	if (sorted.n_routed != 0)
-		router_burst(w, sorted.routed, sorted.n_routed);
+	if (n_of_first == n && iface_id != DP_NONE && shortest >= RTE_ETHER_HDR_LEN)
+		input_port(w, iface_id, pkts, n, n_bytes);
+	else
+		input_mixed(w, pkts, n);
 }

@@ -549,7 +549,7 @@ void link_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 	for (unsigned i = 0; i < n; i += n_row) {
 		const struct link link = link_of(w, pkts[i]);
 
-		n_row = row_len(pkts + i, n - i);
+		n_row = n_changes == 0 ? n : row_len(pkts + i, n - i);
 		if (is_plain(w, &link, n_row))
 			carry_row(w, &link, pkts + i, n_row);
 		else
@@ -615,7 +615,7 @@ unsigned link_leave(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 		return n_kept;
 	}
 	for (unsigned i = 0; i < n; i += n_row) {
-		n_row = row_len(pkts + i, n - i);
+		n_row = n_changes == 0 ? n : row_len(pkts + i, n - i);
 		n_kept += leave_row(w, pkts + i, n_row, pkts + n_kept);
 	}
 	return n_kept;

@@ -11,7 +11,6 @@
 #define PORT_OVERHEAD_BYTES (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
 
 #define GROUP_NONE UINT8_MAX
-#define ROWS_MAX 3 // a burst of more is put together again by port
 
 // The frames of a burst that go out of one port, in order: a list through `following`.
 struct group {
@@ -129,8 +128,8 @@ static inline void count_sent(
 	counter_add(&counters->tx_bytes, n_bytes);
 }
 
-// Frames to one port in a row.
-static void output_row(struct worker *w, struct port *port, struct rte_mbuf **pkts, unsigned n)
+// Frames to one port.
+static void output_port(struct worker *w, struct port *port, struct rte_mbuf **pkts, unsigned n)
 {
 	unsigned n_out = 0;
 	uint64_t n_bytes = 0;
@@ -152,11 +151,20 @@ static void output_row(struct worker *w, struct port *port, struct rte_mbuf **pk
 	transmit(w, port, pkts, n_out);
 }
 
-static void output_mixed(struct worker *w, struct port **ports, struct rte_mbuf **pkts, unsigned n)
+static void output_mixed(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {
+	struct port *ports[BURST_MAX];
 	unsigned n_out = 0;
 	uint64_t n_bytes = 0;
 
+	// With thousands of ports neither port nor counters are in the first cache.
+	for (unsigned i = 0; i < n; i++) {
+		const struct frame *f = frame_of(pkts[i]);
+
+		ports[i] = port_of(w, f);
+		rte_prefetch0(ports[i]);
+		rte_prefetch0(&w->ifaces[f->iface_id]);
+	}
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];
 		struct port *port = ports[i];
@@ -178,26 +186,13 @@ static void output_mixed(struct worker *w, struct port **ports, struct rte_mbuf 
 
 void output_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {
-	struct port *ports[BURST_MAX];
-	unsigned n_rows = 1, n_row;
+	const struct frame *first = frame_of(pkts[0]);
+	unsigned n_of_first = 0;
 
-	// With thousands of ports neither port nor counters are in the first cache.
-	for (unsigned i = 0; i < n; i++) {
-		const struct frame *f = frame_of(pkts[i]);
-
-		ports[i] = port_of(w, f);
-		rte_prefetch0(ports[i]);
-		rte_prefetch0(&w->ifaces[f->iface_id]);
-		n_rows += i > 0 && ports[i] != ports[i - 1];
-	}
-	if (n_rows > ROWS_MAX) {
-		output_mixed(w, ports, pkts, n);
-		return;
-	}
-	for (unsigned i = 0; i < n; i += n_row) {
-		n_row = 1;
-		while (i + n_row < n && ports[i + n_row] == ports[i])
-			n_row++;
-		output_row(w, ports[i], pkts + i, n_row);
-	}
+	for (unsigned i = 0; i < n; i++)
+		n_of_first += frame_of(pkts[i])->iface_id == first->iface_id;
+	if (n_of_first == n)
+		output_port(w, port_of(w, first), pkts, n);
+	else
+		output_mixed(w, pkts, n);
 }
