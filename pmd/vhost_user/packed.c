@@ -48,7 +48,7 @@ static void put_used(
 	uint64_t word = len | (uint64_t)id << 32 | (uint64_t)flags << 48;
 
 	if (unlikely(vring->inflight != NULL))
-		journal_add(vring, n_descs);
+		journal_add(vring, 0 /* offset */, n_descs);
 	if (batch->first == NULL)
 		*batch = (struct batch){slot, word};
 	else
@@ -57,6 +57,54 @@ static void put_used(
 	vring->next_avail += n_descs;
 	if (unlikely(vring->next_avail >= vring->size)) {
 		vring->next_avail -= vring->size;
+		vring->avail_wrap = !vring->avail_wrap;
+	}
+}
+
+// The same for a run of descriptors that load_run found, each by itself: give one back after the
+// other while the next frame is copied, then end the run. Its first slot's word is kept if it is
+// the call's first.
+struct run {
+	uint8_t *slot;
+	uint64_t flags; // in their place in a word
+	uint64_t first_word;
+	bool keep;
+};
+
+static struct run run_begin(const struct vring *vring, const struct batch *batch)
+{
+	uint64_t flags = (vring->avail_wrap ? FLAG_AVAIL | FLAG_USED : 0) |
+	                 (vring->receive ? DESC_WRITE : 0);
+
+	return (struct run){.slot = slot_at(vring, vring->next_avail),
+	        .flags = flags << 48,
+	        .keep = batch->first == NULL};
+}
+
+static void journal_run(struct vring *vring, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		journal_add(vring, i, 1);
+}
+
+static inline void run_put(struct run *run, uint32_t i, uint16_t id, uint32_t len)
+{
+	uint64_t word = len | (uint64_t)id << 32 | run->flags;
+
+	if (i == 0 && run->keep)
+		run->first_word = word;
+	else
+		store_u64(run->slot + sizeof(struct desc) * i + 8, word);
+}
+
+static void run_end(struct vring *vring, struct batch *batch, const struct run *run, uint16_t n)
+{
+	if (run->keep && n > 0)
+		*batch = (struct batch){run->slot, run->first_word};
+	vring->uncalled += n;
+	vring->next_avail += n;
+	if (vring->next_avail == vring->size) {
+		vring->next_avail = 0;
 		vring->avail_wrap = !vring->avail_wrap;
 	}
 }
@@ -219,8 +267,11 @@ static uint16_t find_pieces(
 static uint16_t take_pieces(struct vring *vring, struct batch *batch, const struct desc *descs,
         const uint8_t *const *pieces, struct rte_mbuf **pkts, uint16_t n)
 {
+	struct run run = run_begin(vring, batch);
 	uint16_t n_taken = 0;
 
+	if (unlikely(vring->inflight != NULL))
+		journal_run(vring, n);
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[n_taken];
 		uint32_t len = descs[i].len - vring->header;
@@ -232,8 +283,9 @@ static uint16_t take_pieces(struct vring *vring, struct batch *batch, const stru
 		} else {
 			count(&vring->counters.bad_pkts, 1);
 		}
-		put_used(vring, batch, 1, descs[i].packed.id, 0);
+		run_put(&run, i, descs[i].packed.id, 0);
 	}
+	run_end(vring, batch, &run, n);
 	return n_taken;
 }
 
@@ -334,18 +386,22 @@ static uint16_t find_places(struct vring *vring, const struct desc *descs, uint8
 static uint16_t enqueue_simple(
         struct vring *vring, struct batch *batch, struct rte_mbuf *const *pkts, uint16_t n)
 {
+	struct run run = run_begin(vring, batch);
 	struct desc descs[BURST_MAX];
 	uint8_t *places[BURST_MAX];
 
 	n = load_run(vring, descs, n);
 	n = find_places(vring, descs, places, pkts, n);
+	if (unlikely(vring->inflight != NULL))
+		journal_run(vring, n);
 	for (uint16_t i = 0; i < n; i++) {
 		uint32_t len = pkts[i]->pkt_len;
 
 		header_write(places[i], vring->header);
 		copy_frame(places[i] + vring->header, rte_pktmbuf_mtod(pkts[i], uint8_t *), len);
-		put_used(vring, batch, 1, descs[i].packed.id, vring->header + len);
+		run_put(&run, i, descs[i].packed.id, vring->header + len);
 	}
+	run_end(vring, batch, &run, n);
 	return n;
 }
 

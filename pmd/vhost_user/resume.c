@@ -257,7 +257,7 @@ void resume_forget(struct vring *vring)
 }
 
 // Entries are used from the first on: all are free again after each call.
-void journal_add(struct vring *vring, uint16_t n)
+void journal_add(struct vring *vring, uint16_t offset, uint16_t n)
 {
 	struct packed_region *region = vring->inflight;
 	uint32_t first = vring->n_journal;
@@ -266,7 +266,7 @@ void journal_add(struct vring *vring, uint16_t n)
 	if (first + n > vring->size) // a guest that makes available what it was not given back
 		return;
 	for (uint32_t k = 0; k < n; k++) {
-		uint32_t place = (vring->next_avail + k) % vring->size;
+		uint32_t place = ((uint32_t)vring->next_avail + offset + k) % vring->size;
 		struct desc desc = load_desc(vring->desc + sizeof(desc) * place);
 		struct packed_entry *entry = &region->entries[first + k];
 

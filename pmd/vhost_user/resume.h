@@ -25,8 +25,9 @@ int resume_packed(struct vring *vring);
 // The ring is stopped in order: its place is told, the region's does not count.
 void resume_forget(struct vring *vring);
 
-// Packed: notes the `n` descriptors at the ring's place, which are about to be overwritten.
-void journal_add(struct vring *vring, uint16_t n);
+// Packed: notes the chain of `n` descriptors `offset` behind the ring's place, which are about to
+// be overwritten.
+void journal_add(struct vring *vring, uint16_t offset, uint16_t n);
 // All are noted and all but the first overwritten: from here on the first one's flags decide.
 void journal_commit(struct vring *vring);
 // It is overwritten too.
