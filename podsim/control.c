@@ -73,8 +73,10 @@ static int open_port(struct control *control, struct port *port, struct fault *f
 int control_open_all(struct control *control, struct fault *fault)
 {
 	for (uint32_t i = 0; i < control->fleet->n_ports; i++) {
-		int err = open_port(control, &control->fleet->ports[i], fault);
+		int err = 0;
 
+		if (!control->fleet->options->hostile[i])
+			err = open_port(control, &control->fleet->ports[i], fault);
 		if (err < 0)
 			return err;
 	}
@@ -162,7 +164,8 @@ static void retry(struct control *control)
 		struct fault fault;
 		int err;
 
-		if (port->connection.state != CONNECTION_CLOSED)
+		if (port->connection.state != CONNECTION_CLOSED ||
+		        control->fleet->options->hostile[i])
 			continue;
 		err = open_port(control, port, &fault);
 		if (err < 0)
@@ -338,6 +341,8 @@ void control_close_all(struct control *control)
 		struct port *port = &control->fleet->ports[i];
 		char path[256];
 
+		if (o->hostile[i])
+			continue;
 		connection_stop_rings(&port->connection, 2);
 		connection_close(&port->connection);
 		path_of(control, i, path, sizeof(path));

@@ -22,6 +22,9 @@ static int make_lists(struct fleet *fleet, struct fault *fault)
 	memset(fleet->ports, 0, o->n_ports * sizeof(*fleet->ports));
 	for (uint32_t i = 0; i < o->n_ports; i++) {
 		fleet->ports[i].id = i;
+		if (o->hostile[i])
+			continue;
+		fleet->n_good++;
 		if (o->busy[i])
 			fleet->busy[fleet->n_busy++] = &fleet->ports[i];
 		else
@@ -168,6 +171,8 @@ static int make_ports(struct fleet *fleet, struct fault *fault)
 	for (uint32_t i = 0; i < fleet->n_ports && err == 0; i++) {
 		bool busy = fleet->options->busy[i];
 
+		if (fleet->options->hostile[i])
+			continue; // has memory of its own
 		err = port_init(
 		        &fleet->ports[i], i, shape, &fleet->memory, busy ? NULL : shared, fault);
 		fleet->ports[i].sends = busy;
@@ -223,6 +228,26 @@ static void plan_rings(struct fleet *fleet)
 	};
 }
 
+static int make_hostile(struct fleet *fleet, struct fault *fault)
+{
+	const struct options *o = fleet->options;
+	struct hostile_plan plan = {
+	        .path = o->path, .client = o->client, .seed = o->misbehave_seed};
+	uint32_t *ids = calloc(o->n_ports, sizeof(*ids));
+	uint32_t n = 0;
+	int err;
+
+	if (ids == NULL)
+		return fault_set(fault, -ENOMEM, "", "no memory");
+	for (uint32_t i = 0; i < o->n_ports; i++) {
+		if (o->hostile[i])
+			ids[n++] = i;
+	}
+	err = hostile_init(&fleet->hostile, &plan, ids, n, fault);
+	free(ids);
+	return err;
+}
+
 static void plan_worker(struct fleet *fleet)
 {
 	const struct options *o = fleet->options;
@@ -267,6 +292,8 @@ int fleet_init(struct fleet *fleet, const struct options *options, struct fault 
 		err = make_ports(fleet, fault);
 	if (err == 0)
 		err = address_ports(fleet, fault);
+	if (err == 0)
+		err = make_hostile(fleet, fault);
 	for (uint32_t k = 0; k < fleet->n_busy && err == 0; k++)
 		write_frames(fleet, fleet->busy[k]);
 	plan_worker(fleet);
@@ -275,8 +302,11 @@ int fleet_init(struct fleet *fleet, const struct options *options, struct fault 
 
 void fleet_fini(struct fleet *fleet)
 {
-	for (uint32_t i = 0; i < fleet->n_ports && fleet->memory.fd >= 0; i++)
-		port_fini(&fleet->ports[i]);
+	hostile_fini(&fleet->hostile);
+	for (uint32_t i = 0; i < fleet->n_ports && fleet->memory.fd >= 0; i++) {
+		if (!fleet->options->hostile[i])
+			port_fini(&fleet->ports[i]);
+	}
 	free(fleet->ports);
 	free(fleet->busy);
 	free(fleet->idle);

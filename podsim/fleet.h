@@ -9,6 +9,7 @@
 #include "connection.h"
 #include "fault.h"
 #include "flow.h"
+#include "hostile.h"
 #include "memory.h"
 #include "options.h"
 #include "port.h"
@@ -22,12 +23,14 @@ struct fleet {
 	struct flow_plan flows;
 	struct port *ports;
 	uint32_t n_ports, n_up;
+	uint32_t n_good; // ports that keep the rules, which n_up counts
 	struct port **busy, **idle;
 	uint32_t n_busy, n_idle;
 	uint32_t largest; // frame bytes
 	uint16_t *sizes; // NULL: one size
 	uint32_t *size_sums;
 	struct worker worker;
+	struct hostile hostile;
 };
 
 // Returns 0, or -errno; after an error fleet_fini is needed as well.

@@ -96,7 +96,7 @@ static void command(void *context, const char *command, int fd)
 
 static bool all_up(struct control *control)
 {
-	return control->fleet->n_up == control->fleet->n_ports;
+	return control->fleet->n_up == control->fleet->n_good;
 }
 
 static int connect_all(struct run *run)
@@ -107,7 +107,7 @@ static int connect_all(struct run *run)
 	if (!all_up(&run->control)) {
 		if (!run->control.stop)
 			log_err("%u of %u ports are up after %.1f s", run->fleet.n_up,
-			        run->fleet.n_ports, (double)(control_now_ns() - start) / 1e9);
+			        run->fleet.n_good, (double)(control_now_ns() - start) / 1e9);
 		return -ETIMEDOUT;
 	}
 	log_info("%u ports up after %.3f s", run->fleet.n_up,
@@ -186,6 +186,8 @@ static enum exit_status finish(struct run *run)
 		print_json(report_json(&report, &run->fleet), STDOUT_FILENO);
 	else
 		report_print(&report, stdout);
+	if (!run->options.json && run->fleet.hostile.n_ports > 0)
+		hostile_print(&run->fleet.hostile, stdout);
 	if (run->options.max_loss == UINT64_MAX)
 		return EXIT_OK;
 	if (report.lost > run->options.max_loss || c->rx_corrupt > 0 || c->rx_misdelivered > 0 ||
@@ -228,7 +230,9 @@ static enum exit_status run_fleet(struct run *run, struct fault *fault)
 	if (err == 0)
 		err = worker_start(&run->fleet.worker, measure_cycles_hz(), fault);
 	if (err == 0) {
-		err = control_open_all(&run->control, fault);
+		err = hostile_start(&run->fleet.hostile, fault);
+		if (err == 0)
+			err = control_open_all(&run->control, fault);
 		if (err == 0)
 			status = run_traffic(run);
 		worker_stop(&run->fleet.worker);

@@ -18,6 +18,8 @@ enum option_id {
 	OPT_CLIENT,
 	OPT_ACTIVE,
 	OPT_NO_RECEIVE,
+	OPT_MISBEHAVE,
+	OPT_MISBEHAVE_SEED,
 	OPT_PACKED,
 	OPT_NO_MERGEABLE,
 	OPT_EVENT_IDX,
@@ -70,6 +72,8 @@ static const struct option_row rows[] = {
         {OPT_CLIENT, "client", NULL, "connect to the switch's sockets; else listen for it"},
         {OPT_ACTIVE, "active", "N|LIST", "busy ports: the first N, or 0,4,10-13 (all)"},
         {OPT_NO_RECEIVE, "no-receive", "LIST", "ports that never offer a receive buffer"},
+        {OPT_MISBEHAVE, "misbehave", "LIST", "ports that break the rules of vhost-user and virtio"},
+        {OPT_MISBEHAVE_SEED, "misbehave-seed", "N", "of how they do (1)"},
         {0, "Rings", NULL, NULL},
         {OPT_PACKED, "packed", NULL, "packed rings; else split"},
         {OPT_RING_SIZE, "ring-size", "N", "descriptors of each ring, a power of two (256)"},
@@ -300,7 +304,7 @@ static int parse_number(const char *text, uint64_t low, uint64_t high, uint64_t 
 // --- the command line --------------------------------------------------------------------------
 
 struct late {
-	const char *active, *no_receive; // need the number of ports
+	const char *active, *no_receive, *misbehave; // need the number of ports
 };
 
 static int take_port_option(struct options *o, struct late *late, int id, const char *arg)
@@ -325,6 +329,11 @@ static int take_port_option(struct options *o, struct late *late, int id, const 
 	case OPT_NO_RECEIVE:
 		late->no_receive = arg;
 		return 0;
+	case OPT_MISBEHAVE:
+		late->misbehave = arg;
+		return 0;
+	case OPT_MISBEHAVE_SEED:
+		return parse_number(arg, 0, UINT64_MAX, &o->misbehave_seed);
 	default:
 		return -ENOENT;
 	}
@@ -489,15 +498,15 @@ static int take_option(
 	return err;
 }
 
-static int finish(struct options *o, const struct late *late, struct fault *fault)
+static int finish_lists(struct options *o, const struct late *late, struct fault *fault)
 {
 	uint64_t n = 0;
-	uint32_t largest = 0;
 	int err = 0;
 
 	o->busy = calloc(o->n_ports, sizeof(*o->busy));
 	o->deaf = calloc(o->n_ports, sizeof(*o->deaf));
-	if (o->busy == NULL || o->deaf == NULL)
+	o->hostile = calloc(o->n_ports, sizeof(*o->hostile));
+	if (o->busy == NULL || o->deaf == NULL || o->hostile == NULL)
 		return fault_set(fault, -ENOMEM, "", "no memory");
 	if (late->active == NULL)
 		memset(o->busy, true, o->n_ports * sizeof(*o->busy));
@@ -507,6 +516,18 @@ static int finish(struct options *o, const struct late *late, struct fault *faul
 		err = options_parse_ports(late->active, o->n_ports, o->busy, fault);
 	if (err == 0 && late->no_receive != NULL)
 		err = options_parse_ports(late->no_receive, o->n_ports, o->deaf, fault);
+	if (err == 0 && late->misbehave != NULL)
+		err = options_parse_ports(late->misbehave, o->n_ports, o->hostile, fault);
+	for (uint32_t i = 0; i < o->n_ports; i++)
+		o->busy[i] = o->busy[i] && !o->hostile[i];
+	return err;
+}
+
+static int finish(struct options *o, const struct late *late, struct fault *fault)
+{
+	uint32_t largest = 0;
+	int err = finish_lists(o, late, fault);
+
 	for (uint32_t i = 0; i < o->n_sizes; i++)
 		largest = o->sizes[i].high > largest ? o->sizes[i].high : largest;
 	if (o->buffer_bytes == 0)
@@ -553,7 +574,8 @@ int options_parse(struct options *options, int argc, char *argv[], enum options_
 	        .connect_ns = 60000000000,
 	        .drain_ns = 1000000000,
 	        .max_loss = UINT64_MAX,
-	        .seed = 1};
+	        .seed = 1,
+	        .misbehave_seed = 1};
 	*ret_done = OPTIONS_RUN;
 	make_getopt_table(table);
 	optind = 0;
@@ -586,4 +608,5 @@ void options_fini(struct options *options)
 {
 	free(options->busy);
 	free(options->deaf);
+	free(options->hostile);
 }

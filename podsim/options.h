@@ -23,6 +23,7 @@ struct options {
 	const char *path; // with one %d
 	bool client;
 	bool *busy, *deaf; // of each port: sends and is polled; never refills its receive ring
+	bool *hostile; // breaks the rules
 	// rings
 	bool packed, mergeable, event_idx, kick, call, hugepages;
 	uint16_t ring_size, ring_align, mtu;
@@ -45,7 +46,7 @@ struct options {
 	bool json;
 	uint64_t max_loss; // frames; UINT64_MAX: any
 	const char *control_path;
-	uint64_t seed;
+	uint64_t seed, misbehave_seed;
 };
 
 enum options_done { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };

@@ -144,6 +144,8 @@ json_t *report_json(const struct report *r, const struct fleet *fleet)
 	        "p90_ns", r->latency_ns[2], "p99_ns", r->latency_ns[3], "p99_9_ns",
 	        r->latency_ns[4], "max_ns", r->latency_ns[5]);
 
+	if (fleet->hostile.n_ports > 0)
+		(void)json_object_set_new(json, "misbehave", hostile_json(&fleet->hostile));
 	if (json == NULL || json_object_set_new(json, "tx", tx) != 0 ||
 	        json_object_set_new(json, "rx", rx) != 0 ||
 	        json_object_set_new(json, "latency", latency) != 0) {

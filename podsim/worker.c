@@ -460,12 +460,25 @@ static void run_packed(struct worker *worker)
 		run(worker, /*packed*/ true, /*sized*/ false);
 }
 
+// Without ports to serve, nobody needs its CPU.
+static void run_empty(struct worker *worker)
+{
+	static const struct timespec nap = {.tv_nsec = 1000000};
+
+	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
+		atomic_fetch_add_explicit(&worker->rounds, 1, memory_order_release);
+		nanosleep(&nap, NULL);
+	}
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *worker = arg;
 
 	atomic_store(&worker->tid, gettid());
-	if (worker->plan.packed)
+	if (worker->n_busy + worker->n_idle == 0)
+		run_empty(worker);
+	else if (worker->plan.packed)
 		run_packed(worker);
 	else
 		run_split(worker);
