@@ -46,8 +46,9 @@ refused "a router's port cannot have it" rpc port.add \
 link a/eth0 '{"up":false}'
 ok "down before the restart" wait_until 5 carrier a eth0 false
 wait_until 10 grep -q '"carrier":true' "/run/orrery/$instance/state.json" || true
-in_pod a ip monitor link >"$work/monitor" &
-helpers+=($!)
+background in_pod a ip monitor link >"$work/monitor"
+sees() { in_pod a ip link set dev eth0 alias "probe$SECONDS" && grep -q eth0 "$work/monitor"; }
+ok "somebody watches" wait_until 5 sees
 stop_switch KILL || true
 launch_switch
 ok "after a restart port.show knows" equal "$(shown a/eth0)" false
@@ -55,6 +56,7 @@ ok "nobody saw it come" equal "$(grep -c 'LOWER_UP' "$work/monitor" || true)" 0
 ok "still down" carrier a eth0 false
 link a/eth0 '{"up":true}'
 ok "up after the restart" wait_until 5 carrier a eth0 true
+ok "which they saw" grep -q LOWER_UP "$work/monitor"
 ok "frames pass" wait_until 5 ping_ok a fd00::2
 
 # --- the port made anew ----------------------------------------------------------------------------
@@ -111,8 +113,7 @@ for ref in "${refs[@]}"; do # every port that has its place in the pod
     n=$((n + 1))
     ((n < 40)) || break
 done
-in_pod s ip -o monitor link >"$work/sky.monitor" &
-helpers+=($!)
+background in_pod s ip -o monitor link >"$work/sky.monitor"
 changes() { (($(grep -c 'c[0-9]*@' "$work/sky.monitor") >= 4)); }
 ok "pods see links of the sky go or come" wait_until 40 changes
 ok "pause" orrery play pause

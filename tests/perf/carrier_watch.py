@@ -4,9 +4,8 @@
 
 Commits all links down and up again, --rounds times, and prints for each direction the percentiles of the
 time from the request until each pod saw it: an af_xdp pod by the kernel's message in its namespace, in
-which this program has to run (interfaces c0, c1, ... of nodes of the same names); a vhost_user pod by its
-socket (DIR/cN.sock, made here), which the switch closes and connects to again. Ports and links are there
-already. $ORRERY_SOCKET is the switch's.
+which this program has to run; a vhost_user pod by its socket, which the switch closes and connects to again.
+Ports, links and sockets are made here. $ORRERY_SOCKET is the switch's.
 """
 import argparse
 import array
@@ -54,6 +53,19 @@ def records(ids, up):
     for link_id in ids:
         os.write(fd, RECORD.pack(link_id, 0, SET_UP, 1 if up else 0, *[0] * 15))
     return fd
+
+
+def add_port(switch, backend, i, sockets):
+    """The id of its link."""
+    name = f"c{i}"
+    port = {"interface": f"{name}/x", "backend": backend, "node_kind": "pod", "carrier": True}
+    if backend == "af_xdp":
+        port |= {"netns": f"/proc/{os.getpid()}/ns/net", "ifname": name}
+    else:
+        port["socket"] = f"{sockets}/{name}.sock"
+    switch.call("port.add", port)
+    switch.call("link.set", {"from": f"{name}/x", "to": "far/x"})
+    return switch.call("node.show", {"name": name})["node"]["interfaces"][0]["id"]
 
 
 class Namespace:
@@ -131,10 +143,8 @@ def main():
     parser.add_argument("--sockets", default="", help="folder of vhost_user ports' sockets")
     args = parser.parse_args()
     switch = Switch()
-    ids = []
-    for i in range(args.links):
-        node = switch.call("node.show", {"name": f"c{i}"})["node"]
-        ids.append(next(iface["id"] for iface in node["interfaces"] if iface["name"] == f"c{i}"))
+    switch.call("node.add", {"name": "far", "kind": "pod", "interfaces": ["x"]})
+    ids = [add_port(switch, args.backend, i, args.sockets) for i in range(args.links)]
     pods = Namespace(args.links) if args.backend == "af_xdp" else Sockets(args.links, args.sockets)
     times = {False: [], True: []}
     answers = []
@@ -155,6 +165,8 @@ def main():
         print(f"{args.backend}, {args.links} at once, {'up' if up else 'down'}: "
               f"p50 {percentile(times[up], .5):.2f} ms, p99 {percentile(times[up], .99):.2f} ms, "
               f"max {max(times[up]):.2f} ms")
+    for i in range(args.links):
+        switch.call("node.del", {"name": f"c{i}", "force": True})
 
 
 if __name__ == "__main__":
