@@ -26,7 +26,8 @@ static const struct cni_env pod_env = {
 
 #define VHOST ",\"backend\":\"vhost_user\""
 #define LONG_DIR \
-	"/run/a-directory-for-sockets-that-leaves-too-little-room-for-the-name-of-a-container-in-it"
+	"/run/"  \
+	"a-directory-for-sockets-that-leaves-too-little-room-for-the-name-of-a-container-in-it"
 #define HEAD "{\"cniVersion\":\"1.1.0\",\"name\":\"leo\",\"type\":\"orrery-cni\""
 
 static int parse(struct cni_conf *conf, const char *text, enum cni_verb verb,
