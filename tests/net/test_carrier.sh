@@ -43,9 +43,10 @@ refused "a router's port cannot have it" rpc port.add \
     '{"interface":"r/x","backend":"vhost_user","node_kind":"router","carrier":true}'
 
 # --- restart -------------------------------------------------------------------------------------
+touch "$work/before"
 link a/eth0 '{"up":false}'
 ok "down before the restart" wait_until 5 carrier a eth0 false
-wait_until 10 grep -q '"carrier":true' "/run/orrery/$instance/state.json" || true
+ok "saved" wait_until 10 test "/run/orrery/$instance/links.records" -nt "$work/before"
 background in_pod a ip monitor link >"$work/monitor"
 sees() { in_pod a ip link set dev eth0 alias "probe$SECONDS" && grep -q eth0 "$work/monitor"; }
 ok "somebody watches" wait_until 5 sees
