@@ -154,7 +154,7 @@ def main():
         for up in (False, True):
             fd = records(ids, up)
             begin = time.monotonic()
-            switch.send("matrix.commit", {"fd": True}, [fd])
+            switch.send("matrix.commit", {"fd": True, "count": len(ids)}, [fd])
             seen = pods.wait(up, args.links, begin + 30)
             switch.answer()
             os.close(fd)
