@@ -76,7 +76,7 @@ static struct ephemeris *import(const struct sample *sample, const char *output,
 	struct import_notes notes = {.n = 0};
 	struct import_result result;
 	struct source source;
-	struct ephemeris *e;
+	struct ephemeris *e = NULL;
 	struct fault fault = {0};
 	char path[512];
 

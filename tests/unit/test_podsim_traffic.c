@@ -297,8 +297,8 @@ static void test_bad_options(void **state)
 	        "--size 9217", "--size 100-90", "--size 64:0", "--ring-size 100",
 	        "--ring-size 65536", "--path /x/p.sock", "--path /x/%s", "--path /%d/%d",
 	        "--src %n", "--kick maybe", "--burst 65", "--duration 5", "--dst-mac 02:00",
-	        "--nonsense", "stray", "--ports", "--size 1500 --buffer 100 --no-mergeable", "--max-loss -1",
-	        "--poll-gap 2ms"};
+	        "--nonsense", "stray", "--ports", "--size 1500 --buffer 100 --no-mergeable",
+	        "--max-loss -1", "--poll-gap 2ms"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		enum options_done done;

@@ -227,23 +227,21 @@ static void test_several_ways(void **state)
 {
 	struct world *world = *state;
 	struct rig *rig = &world->rig;
-	struct {
-		struct dp_nexthops table;
-		uint32_t cells[8];
-	} t = {.table = {.n_routers = 2,
-	               .n_dests = 4,
-	               .first_way = (uint32_t[]){0, 2},
-	               .ways = (uint32_t[]){10, 13}}};
+	struct dp_nexthops *table = test_calloc(1, sizeof(*table) + 8 * sizeof(table->iface[0]));
 	struct packet packet = from_a;
 	struct bytes payload = udp(20), ring;
 	unsigned n_second = 0;
 
-	memcpy(t.table.iface, world->nexthops->iface, sizeof(t.cells));
-	t.table.iface[2] = DP_WAYS | 3; // both
+	*table = (struct dp_nexthops){.n_routers = 2,
+	        .n_dests = 4,
+	        .first_way = (uint32_t[]){0, 2},
+	        .ways = (uint32_t[]){10, 13}};
+	memcpy(table->iface, world->nexthops->iface, 8 * sizeof(table->iface[0]));
+	table->iface[2] = DP_WAYS | 3; // both
 	rig->ifaces[13] = rig->ifaces[10];
 	rig_link(rig, 13, 11);
 	rig->links[13].flags = 0; // down: what takes it is lost, and counted
-	rig->nexthops = &t.table;
+	rig->nexthops = table;
 	rig_publish(rig);
 	for (unsigned flow = 0; flow < 64; flow++) {
 		uint64_t lost = rig_drops(rig, DROP_LINK_DOWN);
@@ -262,7 +260,7 @@ static void test_several_ways(void **state)
 	}
 	assert_in_range(n_second, 16, 48);
 
-	t.table.iface[5] = 11; // R1 sends back what is for P
+	table->iface[5] = 11; // R1 sends back what is for P
 	rig_publish(rig);
 	payload.data[1] = 0;
 	packet.hop_limit = 64;
@@ -273,6 +271,9 @@ static void test_several_ways(void **state)
 	while (world_receive(world, 0).len != 0)
 		; // the error
 	world_expect_nothing(world);
+	rig->nexthops = world->nexthops;
+	rig_publish(rig);
+	test_free(table);
 }
 
 static void test_hop_limit(void **state)
