@@ -21,6 +21,12 @@ static inline void count_received(
 	counter_add(&w->ifaces[iface_id].rx_bytes, n_bytes);
 }
 
+static inline void count_burst(struct worker *w, unsigned n_pkts, uint64_t n_bytes)
+{
+	counter_add(&w->counters.rx_pkts, n_pkts);
+	counter_add(&w->counters.rx_bytes, n_bytes);
+}
+
 static inline void stamp(
         const struct worker *w, struct rte_mbuf *m, uint32_t iface_id, uint8_t kind)
 {
@@ -36,12 +42,14 @@ static void input_mixed(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {
 	struct rte_mbuf *routed[BURST_MAX];
 	unsigned n_wired = 0, n_routed = 0;
+	uint64_t n_bytes = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];
 		uint32_t len = m->pkt_len, iface_id = iface_of_port(w, m->port);
 		uint8_t kind = NODE_KIND_NONE;
 
+		n_bytes += len;
 		if (likely(iface_id != DP_NONE)) {
 			kind = w->view->ifaces[iface_id].kind;
 			count_received(w, iface_id, 1, len);
@@ -56,6 +64,7 @@ static void input_mixed(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 		else
 			drop_burst(w, &m, 1, DROP_PORT_NONE);
 	}
+	count_burst(w, n, n_bytes);
 	if (n_wired != 0)
 		link_burst(w, pkts, n_wired);
 	if (n_routed != 0)
@@ -71,6 +80,7 @@ static void input_port(
 	for (unsigned i = 0; i < n; i++)
 		stamp(w, pkts[i], iface_id, kind);
 	count_received(w, iface_id, n, n_bytes);
+	count_burst(w, n, n_bytes);
 	if (kind == NODE_KIND_POD)
 		link_burst(w, pkts, n);
 	else if (kind == NODE_KIND_ROUTER)
@@ -82,18 +92,15 @@ static void input_port(
 void input_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {
 	uint32_t iface_id = iface_of_port(w, pkts[0]->port), shortest = UINT32_MAX;
-	unsigned n_of_first = 0;
+	unsigned n_same = 0;
 	uint64_t n_bytes = 0;
 
-	for (unsigned i = 0; i < n; i++) {
-		rte_prefetch0(frame_of(pkts[i])); // drivers write the first line of an mbuf only
-		n_of_first += pkts[i]->port == pkts[0]->port;
-		n_bytes += pkts[i]->pkt_len;
-		shortest = RTE_MIN(shortest, pkts[i]->pkt_len);
+	while (n_same < n && pkts[n_same]->port == pkts[0]->port) {
+		rte_prefetch0(frame_of(pkts[n_same])); // drivers write the other line
+		n_bytes += pkts[n_same]->pkt_len;
+		shortest = RTE_MIN(shortest, pkts[n_same++]->pkt_len);
 	}
-	counter_add(&w->counters.rx_pkts, n);
-	counter_add(&w->counters.rx_bytes, n_bytes);
-	if (n_of_first == n && iface_id != DP_NONE && shortest >= RTE_ETHER_HDR_LEN)
+	if (likely(n_same == n && iface_id != DP_NONE && shortest >= RTE_ETHER_HDR_LEN))
 		input_port(w, iface_id, pkts, n, n_bytes);
 	else
 		input_mixed(w, pkts, n);

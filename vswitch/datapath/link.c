@@ -17,8 +17,7 @@
 #define LINK_TAKEN DROP_REASON_COUNT // not a drop
 
 #define MODEL_FRAMES_AHEAD 4
-#define ROW_MIN \
-	4 // frames of one link in a row, on average, that make it worth while to look for rows
+#define ROW_MIN 4 // frames of one link in a row that make it worth while to look for rows
 
 // A stay in one state longer ago than this many mean cycles says nothing any more (e^-64).
 #define GE_MEMORY_CYCLES 32
@@ -499,23 +498,6 @@ static inline struct link link_of(const struct worker *w, struct rte_mbuf *m)
 	        .id = id};
 }
 
-// Fetches what frames need of their links. Returns how often the link changes from one to the next.
-static inline unsigned fetch_links(const struct worker *w, struct rte_mbuf **pkts, unsigned n)
-{
-	uint32_t last_id = link_id_of(pkts[0]);
-	unsigned n_changes = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t id = link_id_of(pkts[i]);
-
-		rte_prefetch0(&w->view->links[id]);
-		rte_prefetch0(&w->links.states[id]);
-		n_changes += id != last_id;
-		last_id = id;
-	}
-	return n_changes;
-}
-
 // The frames from the first on that take the same link.
 static inline unsigned row_len(struct rte_mbuf **pkts, unsigned n)
 {
@@ -527,7 +509,13 @@ static inline unsigned row_len(struct rte_mbuf **pkts, unsigned n)
 	return len;
 }
 
-static inline void take_each(struct worker *w, struct rte_mbuf **pkts, unsigned n)
+// Whether it is worth while to look for rows. A look at the first one must do.
+static inline bool is_in_rows(struct rte_mbuf **pkts, unsigned n)
+{
+	return n >= ROW_MIN && row_len(pkts, ROW_MIN) == ROW_MIN;
+}
+
+static void take_each(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		const struct link link = link_of(w, pkts[i]);
@@ -540,16 +528,22 @@ static inline void take_each(struct worker *w, struct rte_mbuf **pkts, unsigned 
 
 void link_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {
-	unsigned n_changes = fetch_links(w, pkts, n), n_row;
+	unsigned n_row;
 
-	if (n < ROW_MIN * (n_changes + 1)) {
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t id = link_id_of(pkts[i]);
+
+		rte_prefetch0(&w->view->links[id]);
+		rte_prefetch0(&w->links.states[id]);
+	}
+	if (!is_in_rows(pkts, n)) {
 		take_each(w, pkts, n);
 		return;
 	}
 	for (unsigned i = 0; i < n; i += n_row) {
 		const struct link link = link_of(w, pkts[i]);
 
-		n_row = n_changes == 0 ? n : row_len(pkts + i, n - i);
+		n_row = row_len(pkts + i, n - i);
 		if (is_plain(w, &link, n_row))
 			carry_row(w, &link, pkts + i, n_row);
 		else
@@ -599,23 +593,17 @@ static __rte_always_inline unsigned leave_row(
 
 unsigned link_leave(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {
-	uint32_t last_id = link_id_of(pkts[0]);
-	unsigned n_changes = 0, n_kept = 0, n_row;
+	unsigned n_kept = 0, n_row;
 
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t id = link_id_of(pkts[i]);
-
-		rte_prefetch0(&w->links.states[id]);
-		n_changes += id != last_id;
-		last_id = id;
-	}
-	if (n < ROW_MIN * (n_changes + 1)) {
+	for (unsigned i = 0; i < n; i++)
+		rte_prefetch0(&w->links.states[link_id_of(pkts[i])]);
+	if (!is_in_rows(pkts, n)) {
 		for (unsigned i = 0; i < n; i++)
 			n_kept += leave_row(w, &pkts[i], 1, &pkts[n_kept]);
 		return n_kept;
 	}
 	for (unsigned i = 0; i < n; i += n_row) {
-		n_row = n_changes == 0 ? n : row_len(pkts + i, n - i);
+		n_row = row_len(pkts + i, n - i);
 		n_kept += leave_row(w, pkts + i, n_row, pkts + n_kept);
 	}
 	return n_kept;

@@ -187,11 +187,11 @@ static void output_mixed(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 void output_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {
 	const struct frame *first = frame_of(pkts[0]);
-	unsigned n_of_first = 0;
+	unsigned n_same = 1;
 
-	for (unsigned i = 0; i < n; i++)
-		n_of_first += frame_of(pkts[i])->iface_id == first->iface_id;
-	if (n_of_first == n)
+	while (n_same < n && frame_of(pkts[n_same])->iface_id == first->iface_id)
+		n_same++;
+	if (n_same == n)
 		output_port(w, port_of(w, first), pkts, n);
 	else
 		output_mixed(w, pkts, n);
