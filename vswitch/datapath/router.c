@@ -131,18 +131,19 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 static uint32_t flow_hash(struct rte_mbuf *m, uint32_t node_id)
 {
 	const struct ip6_frame *frame = ip6_frame_of(m);
-	const uint8_t *transport = (const uint8_t *)&frame->ip + sizeof(frame->ip);
+	const uint8_t *header = (const uint8_t *)&frame->ip;
+	const uint8_t *addresses = header + offsetof(struct rte_ipv6_hdr, src_addr);
 	uint64_t word, hash = mix(node_id, frame->ip.vtc_flow & RTE_BE32(0x000fffff));
 	uint32_t ports;
 
 	for (unsigned i = 0; i < 4; i++) {
-		memcpy(&word, frame->ip.src_addr + 8 * i, sizeof(word)); // the other follows
+		memcpy(&word, addresses + 8 * i, sizeof(word)); // the other follows
 		hash = mix(hash, word);
 	}
 	if ((frame->ip.proto == IPPROTO_TCP || frame->ip.proto == IPPROTO_UDP ||
 	            frame->ip.proto == IPPROTO_SCTP) &&
 	        rte_pktmbuf_data_len(m) >= IP6_FRAME_MIN + sizeof(ports)) {
-		memcpy(&ports, transport, sizeof(ports));
+		memcpy(&ports, header + sizeof(frame->ip), sizeof(ports));
 		hash = mix(hash, (uint64_t)frame->ip.proto << 32 | ports);
 	}
 	return (uint32_t)(mix(hash, 0) >> 32);
