@@ -184,6 +184,53 @@ static void test_memory(void **state)
 	}
 }
 
+// What can wait keeps its last next hops, whole, and comes to its turn; what cannot is of now.
+static void test_waiting(void **state)
+{
+	enum { N = 24, IN_TURN = 5 };
+	struct paths_memory *memory = paths_memory_create();
+	size_t row = N * sizeof(uint32_t);
+	bool can_wait[N];
+	struct graph graph;
+	struct dp_nexthops *last;
+	unsigned age[N] = {0}, n_waiting = 0;
+	struct rng rng;
+
+	rng_seed(&rng, 5, 0);
+	graph = random_graph(&rng, N, 0, 120, 1000000);
+	for (unsigned i = 0; i < N; i++)
+		n_waiting += can_wait[i] = i % 4 != 0;
+	graph.paths.can_wait = can_wait;
+	graph.paths.n_in_turn = IN_TURN;
+	last = compute_with(memory, &graph);
+	for (unsigned round = 0; round < 60; round++) {
+		struct dp_nexthops *now, *anew;
+		unsigned n_kept = 0;
+
+		for (unsigned i = 0; i < 120; i++)
+			graph.links[i].delay_ns = (uint32_t)(rng_next(&rng) % 1000000);
+		now = compute_with(memory, &graph);
+		anew = compute(&graph);
+		for (unsigned i = 0; i < N; i++) {
+			bool is_new = memcmp(&now->iface[i * N], &anew->iface[i * N], row) == 0;
+			bool is_kept = memcmp(&now->iface[i * N], &last->iface[i * N], row) == 0;
+
+			assert_true(is_new || (can_wait[i] && is_kept));
+			age[i] = is_new ? 0 : age[i] + 1;
+			assert_true(age[i] < (n_waiting + IN_TURN - 1) / IN_TURN);
+			n_kept += !is_new;
+		}
+		assert_true(n_kept <= n_waiting - IN_TURN);
+		if (round == 0)
+			assert_int_not_equal(n_kept, 0);
+		free(last);
+		free(anew);
+		last = now;
+	}
+	free(last);
+	paths_memory_destroy(memory);
+}
+
 // Least delay, then fewest links, as the search means "nearer".
 struct distance {
 	uint64_t delay;
@@ -378,6 +425,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_random_graphs),
 	        cmocka_unit_test(test_memory),
+	        cmocka_unit_test(test_waiting),
 	        cmocka_unit_test(test_several_ways),
 	        cmocka_unit_test(test_order_does_not_matter),
 	        cmocka_unit_test(test_ties),

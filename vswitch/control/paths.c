@@ -52,6 +52,7 @@ struct paths_memory {
 	uint32_t *iface; // [n_dests * n_routers] the best next hop
 	uint32_t
 	        *order; // [n_dests * n_routers] of the routers: next hops before those who use them
+	uint32_t turn; // first destination that may have waited longest
 };
 
 struct paths_memory *paths_memory_create(void)
@@ -464,23 +465,44 @@ static bool remembers(struct paths_memory *memory, const struct paths_graph *gra
 	return false;
 }
 
+// From the one whose turn it is, so that each comes to it. Returns whether this one waits.
+static bool waits(const struct paths_graph *graph, bool again, uint32_t dest, uint32_t *left)
+{
+	if (!again || graph->can_wait == NULL || !graph->can_wait[dest])
+		return false;
+	if (*left == 0)
+		return true;
+	(*left)--;
+	return false;
+}
+
 static bool fill_table(struct search *search, const struct paths_graph *graph,
         struct paths_memory *memory, struct dp_nexthops *t, const _Atomic bool *cancel)
 {
 	bool again = remembers(memory, graph);
+	uint32_t left = graph->n_in_turn, begin = again ? memory->turn : 0, first_waits = DP_NONE;
 
 	if (memory->n_routers != graph->n_routers || memory->n_dests != graph->n_dests)
 		return false;
-	for (uint32_t i = 0; i < graph->n_dests; i++) {
+	for (uint32_t n = 0; n < graph->n_dests; n++) {
+		uint32_t i = (begin + n) % graph->n_dests;
 		size_t at = (size_t)i * graph->n_routers;
 
 		if (atomic_load_explicit(cancel, memory_order_relaxed)) {
 			memory->n_routers = memory->n_dests = 0; // half of it is of now
 			return false;
 		}
+		if (waits(graph, again, i, &left)) {
+			if (first_waits == DP_NONE)
+				first_waits = i;
+			memcpy(&t->iface[at], &memory->iface[at],
+			        graph->n_routers * sizeof(t->iface[0]));
+			continue;
+		}
 		search_from(search, graph->dests[i], &memory->iface[at], &memory->order[at], again);
 		fill_cells(search, &memory->iface[at], &t->iface[at]);
 	}
+	memory->turn = first_waits != DP_NONE ? first_waits : 0;
 	return true;
 }
 

@@ -8,6 +8,9 @@
 // A computation can begin at the result of the one before: next hops that are still right stay, and
 // only what changed is searched. The result is the same, cell by cell, as from nothing.
 //
+// Destinations that nobody but themselves is behind can wait when time is short: their next hops
+// stay those of the computation before, all of one graph still, and are computed in turn.
+//
 // Several ways: with `several` a cell names all links whose path is at most `equal_within_ns`
 // longer than the least delay, as long as their far end is strictly nearer to the destination.
 // Nearer means less delay, then fewer links: so whichever way each router takes, no frame meets a
@@ -37,6 +40,8 @@ struct paths_graph {
 	const struct paths_link *links; // only links that are up, any order
 	uint32_t n_dests;
 	const uint32_t *dests; // [n_dests] vertex of each destination; DP_NONE: nobody reaches it
+	const bool *can_wait; // [n_dests] destinations; NULL: none can
+	uint32_t n_in_turn; // of those that can wait, so many are computed this time
 	bool several; // more than one way where they are equal
 	uint32_t equal_within_ns;
 };
@@ -48,6 +53,6 @@ struct paths_memory *paths_memory_create(void); // NULL: no memory
 void paths_memory_destroy(struct paths_memory *memory); // NULL allowed
 
 // Returns a new table (free()), or NULL when out of memory or `*cancel` became true. `memory` NULL:
-// from nothing.
+// from nothing. From nothing no destination waits.
 struct dp_nexthops *paths_compute(struct paths_memory *memory, const struct paths_graph *graph,
         uint64_t epoch, const _Atomic bool *cancel);
