@@ -25,6 +25,7 @@ struct matrix {
 	const struct model *model;
 	struct publisher *publisher;
 	struct link *links; // [max_ifaces]
+	uint64_t *plugged; // [max_ifaces / 64 + 1], bits
 	uint32_t n_links;
 	uint32_t n_pinned;
 	uint32_t *noted; // [max_ifaces] links that are watched and have changed
@@ -56,7 +57,8 @@ int matrix_create(const struct matrix_config *config, const struct model *model,
 	m->links = reserve_alloc(config->max_ifaces, sizeof(m->links[0]));
 	m->staged = reserve_alloc(config->max_ifaces, sizeof(m->staged[0]));
 	m->noted = reserve_alloc(config->max_ifaces, sizeof(m->noted[0]));
-	if (m->links == NULL || m->staged == NULL || m->noted == NULL) {
+	m->plugged = calloc(config->max_ifaces / 64 + 1, sizeof(m->plugged[0]));
+	if (m->links == NULL || m->staged == NULL || m->noted == NULL || m->plugged == NULL) {
 		matrix_destroy(m);
 		return fault_set(fault, -ENOMEM, "limits.max_interfaces",
 		        "no memory for the links of %u interfaces", config->max_ifaces);
@@ -72,6 +74,7 @@ void matrix_destroy(struct matrix *m)
 	reserve_free(m->links, m->config.max_ifaces, sizeof(m->links[0]));
 	reserve_free(m->staged, m->config.max_ifaces, sizeof(m->staged[0]));
 	reserve_free(m->noted, m->config.max_ifaces, sizeof(m->noted[0]));
+	free(m->plugged);
 	free(m);
 }
 
@@ -425,6 +428,10 @@ static void apply_one(struct matrix *m, const struct staged *s, uint64_t now_tsc
 			arriving_add(m, s->link_id, s->record.to);
 		link->incarnation++;
 	}
+	if (s->record.to != ORRERY_IFACE_NONE)
+		m->plugged[s->link_id / 64] |= 1ull << s->link_id % 64;
+	else
+		m->plugged[s->link_id / 64] &= ~(1ull << s->link_id % 64);
 	m->n_links += (s->deleted ? 0 : 1) - (link->record.set != 0 ? 1 : 0);
 	if (s->delay_set)
 		link->t0_tsc = now_tsc;
@@ -457,6 +464,11 @@ const struct link *matrix_link(const struct matrix *m, uint32_t link_id)
 	if (link_id >= m->config.max_ifaces || m->links[link_id].record.set == 0)
 		return NULL;
 	return &m->links[link_id];
+}
+
+const uint64_t *matrix_plugged(const struct matrix *m)
+{
+	return m->plugged;
 }
 
 const struct orrery_record *matrix_current(const struct matrix *m, uint32_t link_id)

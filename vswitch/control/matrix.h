@@ -105,6 +105,9 @@ void matrix_watch(struct matrix *matrix, uint32_t link_id, bool watched);
 // One that changed since it was taken last; false: no more.
 bool matrix_take_watched(struct matrix *matrix, uint32_t *ret_link_id);
 
+// A bit for each interface that a plugged link leaves from: bit id % 64 of word id / 64.
+const uint64_t *matrix_plugged(const struct matrix *matrix);
+
 uint64_t matrix_needed_frames(const struct matrix *matrix);
 // Waiting room before the link in bytes, 0 when the rate is unlimited.
 uint32_t link_queue_bytes(const struct orrery_record *record);

@@ -7,10 +7,11 @@
 #include <event2/event.h>
 #include <poll.h>
 #include <pthread.h>
+#include <rte_common.h>
+#include <rte_cycles.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +21,8 @@
 #define AHEAD_MAX 32 // epochs
 #define AHEAD_BYTES_MAX (64u << 20) // of their tables
 #define HELD_MAX 64
+#define IN_TURN_MIN 16 // nodes
+#define INTERVAL_FIRST_NS 1000000000
 
 // What next hops are computed from: the matrix after so many pokes, and the file's epoch since
 // then.
@@ -33,10 +36,14 @@ struct job {
 	struct paths_graph graph;
 	struct paths_link *links;
 	uint32_t *dests;
+	bool *can_wait;
+	uint32_t n_dests_now; // that it computes
 	uint64_t matrix_epoch;
 	struct state_of state;
 	uint64_t changed_ns; // when the links did; 0: not yet
+	uint64_t begun_ns; // when the thread got it
 	uint64_t compute_ns;
+	bool was_ahead; // of an epoch that has not come into force
 	struct dp_nexthops *result;
 	struct job *next;
 };
@@ -71,11 +78,17 @@ struct paths_worker {
 	struct state_of published;
 	uint64_t published_epoch; // of the matrix
 	uint64_t changed_ns; // when the links of `now` did
+	uint64_t entered_ns; // the last epoch
+	uint64_t interval_ns; // between epochs, lately
+	uint64_t took_ns; // the last computation, from when the thread got it until its result
+	uint64_t dest_ns; // of it for a destination
+	uint64_t whole_generation; // for which all destinations were computed
 	bool busy; // a job is with the thread
 	struct job *running; // the thread's, to look at `state` only
 	struct job_list ahead; // done, of epochs to come
 	struct job_list held; // done, until their time
 	bool rewind; // the future must be told
+	bool settling; // the state in force is wanted, however late
 	struct retired *retired;
 
 	struct paths_memory *memory; // the computation's
@@ -127,6 +140,7 @@ static void job_free(struct job *job)
 		return;
 	free(job->links);
 	free(job->dests);
+	free(job->can_wait);
 	free(job->result);
 	free(job);
 }
@@ -147,6 +161,14 @@ static uint64_t thread_cpu_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static void compute(struct paths_worker *w, struct job *job)
 {
 	uint64_t start_ns = thread_cpu_ns();
@@ -159,8 +181,6 @@ static void *thread_main(void *arg)
 {
 	struct paths_worker *w = arg;
 
-	// control answers people; this may take its time
-	(void)setpriority(PRIO_PROCESS, 0, 5);
 	pthread_mutex_lock(&w->lock);
 	while (!w->stop) {
 		struct job *job = w->todo;
@@ -228,45 +248,85 @@ static bool router_link(const struct paths_worker *w, uint32_t id, const struct 
 }
 
 // A number that no node has now stands for an unreachable destination: any router will do, nobody
-// asks.
-static void list_dests(const struct paths_worker *w, struct job *job)
+// asks. Returns how many of them have nothing but their own address.
+static uint32_t list_dests(const struct paths_worker *w, struct job *job)
 {
+	uint32_t n_can_wait = 0;
+
 	for (uint32_t id = 0; id < w->model->node_ids.end; id++) {
 		const struct node *node = w->model->nodes[id];
 
-		if (node != NULL && node->dest_idx != DP_NONE)
-			job->dests[node->dest_idx] = node->router_idx;
+		if (node == NULL || node->dest_idx == DP_NONE)
+			continue;
+		job->dests[node->dest_idx] = node->router_idx;
+		job->can_wait[node->dest_idx] = node->has_address && node->n_routes <= 1;
+		n_can_wait += job->can_wait[node->dest_idx];
 	}
+	return n_can_wait;
+}
+
+// How many of those that can wait are computed: as many as fit beside the others into half the time
+// between two epochs. All, unless only a file's epochs are new since all were.
+static uint32_t n_in_turn(const struct paths_worker *w, struct state_of state, uint32_t n_others)
+{
+	uint64_t n;
+
+	if (state.epoch == 0 || state.generation != w->whole_generation || w->dest_ns == 0)
+		return UINT32_MAX;
+	n = w->interval_ns / 2 / w->dest_ns;
+	return n > n_others + IN_TURN_MIN ? (uint32_t)RTE_MIN(n - n_others, UINT32_MAX)
+	                                  : IN_TURN_MIN;
+}
+
+// All links that may be up between routers, in the order of their ids.
+static uint32_t list_links(
+        const struct paths_worker *w, const struct moment *at, struct paths_link *links)
+{
+	const uint64_t *plugged = matrix_plugged(w->matrix);
+	const uint64_t *said = at->is_ahead ? w->future.said(w->future.arg) : NULL;
+	uint32_t n = 0;
+
+	for (uint32_t k = 0; k < (w->model->iface_ids.end + 63) / 64; k++) {
+		uint64_t bits = plugged[k] | (said != NULL ? said[k] : 0);
+
+		for (; bits != 0; bits &= bits - 1)
+			if (router_link(w, k * 64 + (uint32_t)__builtin_ctzll(bits), at, &links[n]))
+				n++;
+	}
+	return n;
 }
 
 static struct job *snapshot(
         const struct paths_worker *w, struct state_of state, const struct moment *at)
 {
 	struct job *job = calloc(1, sizeof(*job));
-	uint32_t n_ifaces = w->model->router_ids.n_used > 1 ? w->model->iface_ids.end : 0, n = 0;
+	uint32_t n_ifaces = w->model->router_ids.n_used > 1 ? w->model->iface_ids.end : 0;
+	uint32_t n_dests = w->model->dest_ids.end, n_can_wait, in_turn;
 
 	if (job == NULL)
 		return NULL;
 	job->matrix_epoch = publisher_epoch(w->publisher) + at->is_ahead;
 	job->state = state;
 	job->changed_ns = at->is_ahead ? 0 : w->changed_ns;
+	job->was_ahead = at->is_ahead;
 	job->links = malloc(((size_t)n_ifaces + 1) * sizeof(job->links[0]));
-	job->dests = calloc((size_t)w->model->dest_ids.end + 1, sizeof(job->dests[0]));
-	if (job->links == NULL || job->dests == NULL) {
+	job->dests = calloc((size_t)n_dests + 1, sizeof(job->dests[0]));
+	job->can_wait = calloc((size_t)n_dests + 1, sizeof(job->can_wait[0]));
+	if (job->links == NULL || job->dests == NULL || job->can_wait == NULL) {
 		job_free(job);
 		return NULL;
 	}
-	for (uint32_t id = 0; id < n_ifaces; id++) {
-		if (router_link(w, id, at, &job->links[n]))
-			n++;
-	}
-	list_dests(w, job);
+	n_can_wait = list_dests(w, job);
+	in_turn = RTE_MIN(n_in_turn(w, state, n_dests - n_can_wait), n_can_wait);
+	job->n_dests_now = n_dests - n_can_wait + in_turn;
 	job->graph = (struct paths_graph){
 	        .n_routers = w->model->router_ids.end,
-	        .n_links = n,
+	        .n_links = n_ifaces > 0 ? list_links(w, at, job->links) : 0,
 	        .links = job->links,
-	        .n_dests = w->model->dest_ids.end,
+	        .n_dests = n_dests,
 	        .dests = job->dests,
+	        .can_wait = job->can_wait,
+	        .n_in_turn = in_turn,
 	        .several = w->policy.several,
 	        .equal_within_ns = w->policy.equal_within_ns,
 	};
@@ -367,9 +427,12 @@ static void deliver(struct paths_worker *w, struct job *job)
 
 static void take_job(struct paths_worker *w, struct job *job)
 {
-	bool is_ahead = job->state.epoch > w->now.epoch;
-
 	w->counts.computed++;
+	w->took_ns = monotonic_ns() - job->begun_ns;
+	if (job->n_dests_now > 0)
+		w->dest_ns = job->compute_ns / job->n_dests_now;
+	if (job->result != NULL && job->n_dests_now == job->graph.n_dests)
+		w->whole_generation = job->state.generation;
 	w->counts.compute_ns = job->compute_ns;
 	if (job->compute_ns > w->counts.compute_max_ns)
 		w->counts.compute_max_ns = job->compute_ns;
@@ -378,9 +441,9 @@ static void take_job(struct paths_worker *w, struct job *job)
 		        job->graph.n_routers, job->graph.n_dests);
 		w->computed = job->state; // not again for the same
 		job_free(job);
-	} else if (job->state.epoch != 0 && job->state.generation != w->now.generation) {
+	} else if (job->was_ahead && job->state.generation != w->now.generation) {
 		job_free(job); // of a future that did not come
-	} else if (is_ahead) {
+	} else if (job->was_ahead) {
 		list_add(&w->ahead, job);
 	} else {
 		if (job->changed_ns == 0)
@@ -417,24 +480,49 @@ static bool room_ahead(const struct paths_worker *w)
 	return w->ahead.n < AHEAD_MAX && w->ahead.n * table <= AHEAD_BYTES_MAX;
 }
 
+// Epochs come faster than their next hops: those of the state in force would be late anyhow.
+static bool is_behind(const struct paths_worker *w)
+{
+	return w->now.epoch != 0 && w->has_thread && !w->settling &&
+	       w->policy.convergence_ns == 0 && w->published.generation == w->now.generation &&
+	       w->took_ns > w->interval_ns;
+}
+
+// The next epoch of the future, or the first whose next hops can still be there in time.
+static bool next_ahead(struct paths_worker *w, struct state_of *state, struct moment *at)
+{
+	uint64_t reach_tsc = 0;
+
+	if (w->future.next == NULL || !room_ahead(w))
+		return false;
+	if (w->rewind)
+		w->future.rewind(w->future.arg);
+	w->rewind = false;
+	if (is_behind(w))
+		reach_tsc = rte_rdtsc() + w->took_ns * rte_get_tsc_hz() / 1000000000;
+	do {
+		if (!w->future.next(w->future.arg, &state->epoch, &at->tsc))
+			return false;
+	} while (at->tsc < reach_tsc);
+	at->is_ahead = true;
+	return state->epoch > w->now.epoch;
+}
+
 // What to compute next: the state in force, else an epoch to come. NULL: nothing.
 static struct job *next_job(struct paths_worker *w)
 {
-	struct moment at = {publisher_epoch_tsc(w->publisher), same_state(w->computed, w->now)};
+	struct moment at = {.tsc = publisher_epoch_tsc(w->publisher)};
 	struct state_of state = w->now;
+	bool is_level = same_state(w->computed, w->now);
 	struct job *job;
 
 	if (w->held.n >= HELD_MAX)
 		return NULL; // one of them is due first
-	if (at.is_ahead) {
-		if (w->future.next == NULL || !room_ahead(w))
+	if ((is_level || is_behind(w)) && !next_ahead(w, &state, &at)) {
+		if (is_level)
 			return NULL;
-		if (w->rewind)
-			w->future.rewind(w->future.arg);
-		w->rewind = false;
-		if (!w->future.next(w->future.arg, &state.epoch, &at.tsc) ||
-		        state.epoch <= w->now.epoch)
-			return NULL;
+		state = w->now;
+		at = (struct moment){.tsc = publisher_epoch_tsc(w->publisher)};
 	}
 	job = snapshot(w, state, &at);
 	if (job == NULL)
@@ -450,6 +538,7 @@ static void start_job(struct paths_worker *w)
 		return;
 	w->busy = true;
 	w->running = job;
+	job->begun_ns = monotonic_ns();
 	pthread_mutex_lock(&w->lock);
 	w->todo = job;
 	pthread_cond_signal(&w->wake);
@@ -514,6 +603,7 @@ int paths_worker_create(struct event_base *base, struct model *model, struct mat
 	w->publisher = publisher;
 	w->done_fd = -1;
 	w->clock = player_clock_real;
+	w->interval_ns = INTERVAL_FIRST_NS;
 	list_init(&w->ahead);
 	list_init(&w->held);
 	w->memory = paths_memory_create(); // NULL: each time from nothing
@@ -611,19 +701,45 @@ void paths_worker_poke(struct paths_worker *w)
 	soon(w);
 }
 
-// The result of the epoch that takes effect, if it is there. Those of epochs that were passed over
-// go.
+// The mean of the last few.
+static void learn_interval(struct paths_worker *w)
+{
+	if (w->entered_ns != 0)
+		w->interval_ns += (w->changed_ns - w->entered_ns) / 8 - w->interval_ns / 8;
+	w->entered_ns = w->changed_ns;
+}
+
+// The result of the epoch that takes effect; if it is not there, the last of those that were passed
+// over.
 static struct job *take_ahead(struct paths_worker *w)
 {
-	struct job *job;
+	struct job *job = NULL;
 
 	while (w->ahead.first != NULL && w->ahead.first->state.epoch <= w->now.epoch) {
-		job = list_take(&w->ahead);
-		if (job->state.epoch == w->now.epoch)
-			return job;
 		job_free(job);
+		job = list_take(&w->ahead);
 	}
-	return NULL;
+	return job;
+}
+
+// The result of the epoch that takes effect, or of one before it, into its view.
+static void bring(struct paths_worker *w, struct job *job)
+{
+	bool is_of_now = same_state(job->state, w->now);
+
+	job->matrix_epoch = publisher_epoch(w->publisher) + is_of_now;
+	job->result->epoch = job->matrix_epoch;
+	job->changed_ns = w->changed_ns;
+	w->computed = job->state;
+	if (w->policy.convergence_ns > 0) {
+		deliver(w, job);
+		return;
+	}
+	if (is_of_now)
+		w->counts.with_epoch++;
+	else
+		w->counts.late++;
+	set_nexthops(w, job);
 }
 
 void paths_worker_enter(struct paths_worker *w, uint64_t epoch, bool changed)
@@ -635,18 +751,13 @@ void paths_worker_enter(struct paths_worker *w, uint64_t epoch, bool changed)
 	(void)take_result(w);
 	w->now.epoch = epoch;
 	w->changed_ns = now_ns(w);
+	learn_interval(w);
+	if (w->running != NULL && w->running->state.generation == w->now.generation &&
+	        w->running->state.epoch <= epoch)
+		w->running->was_ahead = false;
 	job = take_ahead(w);
 	if (job != NULL) {
-		job->matrix_epoch = publisher_epoch(w->publisher) + 1;
-		job->result->epoch = job->matrix_epoch;
-		job->changed_ns = w->changed_ns;
-		w->computed = job->state;
-		if (w->policy.convergence_ns > 0) {
-			deliver(w, job);
-		} else {
-			w->counts.with_epoch++;
-			set_nexthops(w, job);
-		}
+		bring(w, job);
 	} else if (!changed && was_level) {
 		w->computed = w->now;
 		if (was_published)
@@ -701,6 +812,7 @@ static void publish_all_held(struct paths_worker *w)
 void paths_worker_settle(struct paths_worker *w)
 {
 	publish_all_held(w);
+	w->settling = true;
 	while (paths_worker_pending(w) && !same_state(w->computed, w->now)) {
 		if (w->has_thread) {
 			start_job(w);
@@ -711,10 +823,11 @@ void paths_worker_settle(struct paths_worker *w)
 			struct job *job = snapshot(w, w->now, &at);
 
 			if (job == NULL)
-				return;
+				break;
 			compute(w, job);
 			take_job(w, job);
 		}
 		publish_all_held(w);
 	}
+	w->settling = false;
 }

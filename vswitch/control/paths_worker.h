@@ -6,12 +6,16 @@
 // of all links that are up between routers and hands it over. A computation that has started runs
 // to its end, then the newest state is next: so a matrix that changes faster than paths can be
 // computed still gets paths, never older than two computations. The result comes back by eventfd
-// and is published.
+// and is published, also if the matrix has changed meanwhile: what is behind is better than what is
+// further behind.
 //
 // Who plays a file knows the epochs to come (struct paths_future). When nothing else is to be done
 // their paths are computed ahead of their time, and paths_worker_enter() puts them into the very
 // view that shows the epoch's links. A result that is not there by then is published as soon as it
-// is; the epoch does not wait, and is counted as late.
+// is; the epoch does not wait, and is counted as late. When epochs come faster than paths can be
+// computed, those of one that can still be reached in time are next, and the ones before it are
+// late. Then also nodes that own nothing but their own address wait for each other, in turn, and
+// those with somebody behind them do not.
 //
 // With a convergence time, next hops follow the links that much later, as routing protocols do:
 // results are held until then, in order.
@@ -48,6 +52,9 @@ struct paths_future {
 	// On to the next epoch, with its number (above 0, growing) and when it takes effect. False:
 	// none is known.
 	bool (*next)(void *arg, uint64_t *ret_epoch, uint64_t *ret_tsc);
+	// A bit for each interface with a link that they change (and perhaps others): bit id % 64
+	// of word id / 64. NULL: none.
+	const uint64_t *(*said)(void *arg);
 	// Changes what the epochs up to there do to the link. `record` comes as it would be without
 	// them; its `set` is 0 if there is no such link.
 	void (*link)(void *arg, uint32_t id, struct orrery_record *record);

@@ -11,8 +11,8 @@ struct player;
 
 struct player_ahead {
 	struct ephemeris_links links; // as of the epoch `at`
-	uint32_t
-	        *said; // [n_ifaces] enum orrery_record_set of what changed since the state in force
+	uint32_t *said; // [n_ifaces] enum orrery_record_set of what changed since the last rewind
+	uint64_t *said_ids; // [max_ifaces / 64 + 1] of them, a bit for each interface of the switch
 	uint32_t at, next; // epochs of the file; next is no key
 };
 
