@@ -275,6 +275,86 @@ static void test_pool_low(void **state)
 }
 
 // Destroying a data path frees what is in flight; the rig looks for lost buffers.
+// Buffers come back while their worker receives nothing: its links take frames again.
+static void test_pool_low_no_more(void **state)
+{
+	struct rig rig;
+	uint64_t now = T0, drops;
+
+	rig_open(&rig, 2, 2, NULL);
+	rig_link(&rig, 0, 1)->delay_tsc = 10000000;
+	rig_link(&rig, 1, 0)->delay_tsc = 1000;
+	rig_publish(&rig);
+	for (unsigned i = 0; i < RIG_POOL_FRAMES / 64; i++) {
+		rig_send(&rig, 0, 64, 64, 0);
+		rig_run(&rig, now);
+	}
+	assert_true(rig_drops(&rig, DROP_WHEEL_FULL) > 0);
+	for (unsigned i = 0; i < 300; i++) {
+		rig_run(&rig, now + 20000000 + i);
+		(void)rig_count(&rig, 1);
+	}
+	now += 30000000;
+	assert_int_equal(datapath_pool_in_use(rig.dp, 0), 0);
+	drops = rig_drops(&rig, DROP_WHEEL_FULL);
+	rig_send(&rig, 1, 10, 64, 0);
+	for (unsigned i = 0; i < 3; i++)
+		rig_run(&rig, now += 100000);
+	assert_int_equal(rig_count(&rig, 0), 10);
+	assert_int_equal(rig_drops(&rig, DROP_WHEEL_FULL), drops);
+	rig_close(&rig);
+}
+
+// Frames that wait in another worker's wheel leave their own worker buffers to receive into.
+static void test_pool_low_far(void **state)
+{
+	struct rig rig;
+	uint64_t now = T0;
+
+	rig_open(&rig, 2, 2, NULL);
+	rig_link(&rig, 0, 1)->delay_tsc = 100000000;
+	rig_publish(&rig);
+	for (unsigned i = 0; i < 2 * RIG_POOL_FRAMES / 64; i++) {
+		rig_send(&rig, 0, 64, 64, 0); // fails without a buffer
+		rig_run(&rig, now);
+	}
+	assert_true(rig_drops(&rig, DROP_WHEEL_FULL) > 0);
+	rig_close(&rig);
+}
+
+// A frame that takes no cycle at the link's rate does not stay in the list of those that wait.
+static void test_no_time_to_send(void **state)
+{
+	struct rig rig;
+	struct link_params *fast, *slow;
+	uint64_t now = T0;
+
+	rig_open(&rig, 1, 4, NULL);
+	fast = rig_link(&rig, 0, 1);
+	fast->cycles_per_byte_q16 = 262; // 4 Tbit/s at 2 GHz
+	fast->queue_pkts = 10;
+	fast->delay_tsc = 1000;
+	slow = rig_link(&rig, 2, 3);
+	slow->cycles_per_byte_q16 = 100ull << 16;
+	slow->queue_pkts = 20;
+	rig_publish(&rig);
+	for (unsigned i = 0; i < 500; i++) {
+		struct link_stats stats;
+
+		rig_send(&rig, 0, 3, 64, 0);
+		rig_run(&rig, now += 500);
+		rig_run(&rig, now += 5000);
+		(void)rig_count(&rig, 1);
+		rig_send(&rig, 2, 4, 64, 0);
+		rig_run(&rig, now += 100);
+		rig_run(&rig, now += 5000);
+		(void)rig_count(&rig, 3);
+		datapath_link_stats(rig.dp, 2, &stats);
+		assert_in_range(stats.in_flight_pkts, 0, 21); // and one that is being sent
+	}
+	rig_close(&rig);
+}
+
 static void test_destroy_in_flight(void **state)
 {
 	struct rig rig;
@@ -350,6 +430,9 @@ int main(void)
 	        cmocka_unit_test(test_ring_full),
 	        cmocka_unit_test(test_port_of_other_worker),
 	        cmocka_unit_test(test_pool_low),
+	        cmocka_unit_test(test_pool_low_no_more),
+	        cmocka_unit_test(test_pool_low_far),
+	        cmocka_unit_test(test_no_time_to_send),
 	        cmocka_unit_test(test_destroy_in_flight),
 	        cmocka_unit_test(test_cold_queue),
 	        cmocka_unit_test(test_bad_config),

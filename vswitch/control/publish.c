@@ -133,6 +133,11 @@ void publisher_destroy(struct publisher *p)
 	free(p);
 }
 
+void publisher_iface_retire(struct publisher *p, uint32_t iface_id)
+{
+	__atomic_store_n(&publisher_iface(p, iface_id)->kind, NODE_KIND_NONE, __ATOMIC_RELEASE);
+}
+
 struct dp_iface *publisher_iface_init(struct publisher *p, uint32_t iface_id, uint32_t node_id,
         enum node_kind kind, uint16_t worker)
 {
@@ -140,9 +145,11 @@ struct dp_iface *publisher_iface_init(struct publisher *p, uint32_t iface_id, ui
 
 	iface->node_id = node_id;
 	iface->worker = worker;
-	iface->kind = (uint8_t)kind;
 	iface->since_tsc = rte_rdtsc();
 	atomic_store_explicit(&iface->port_id, DP_NONE, memory_order_relaxed);
+	// release: a frame still in flight to the interface that had the id finds when this one
+	// began
+	__atomic_store_n(&iface->kind, (uint8_t)kind, __ATOMIC_RELEASE);
 	for (int side = 0; side < 2; side++) {
 		struct link_params *link = &p->links[side][iface_id];
 

@@ -35,6 +35,8 @@ void publisher_destroy(struct publisher *publisher);
 // Slots. An interface's slot starts with no port and no link, on both sides.
 struct dp_iface *publisher_iface_init(struct publisher *publisher, uint32_t iface_id,
         uint32_t node_id, enum node_kind kind, uint16_t worker);
+// Nothing refers to it any more; what is in flight to it ends there, whoever has its node's id.
+void publisher_iface_retire(struct publisher *publisher, uint32_t iface_id);
 struct dp_iface *publisher_iface(struct publisher *publisher, uint32_t iface_id);
 struct dp_node *publisher_node(struct publisher *publisher, uint32_t node_id);
 struct dp_target *publisher_target(struct publisher *publisher, uint32_t target_id);

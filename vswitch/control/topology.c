@@ -63,8 +63,10 @@ static void release_node(void *arg, void *value)
 static void release_iface(void *arg, void *value)
 {
 	struct control *c = arg;
+	struct iface *iface = value;
 
-	model_iface_release(&c->model, value);
+	publisher_iface_retire(c->publisher, iface->id);
+	model_iface_release(&c->model, iface);
 }
 
 int topology_node_add(struct control *c, const struct node_config *config, struct node **ret_node,

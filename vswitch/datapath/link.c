@@ -435,7 +435,11 @@ static __rte_always_inline void take_frame(
 		return;
 	}
 	if (link->params->worker != w->idx) {
-		relay_send(w, link->params->worker, m);
+		// The buffer is of our pool, wherever it waits.
+		if (unlikely(w->pool_low))
+			drop_on_link(w, m, link->id, DROP_WHEEL_FULL);
+		else
+			relay_send(w, link->params->worker, m);
 		return;
 	}
 	verdict = link_frame(w, link, m);
@@ -581,7 +585,8 @@ static __rte_always_inline unsigned leave_row(
 		struct frame *f = frame_of(m);
 
 		n_bytes += m->pkt_len;
-		if (f->departure_tsc != f->accepted_tsc && unlikely(was_cut_off(w, m)))
+		if ((f->departure_tsc != f->accepted_tsc || unlikely(state->has_waiting)) &&
+		        unlikely(was_cut_off(w, m)))
 			drop_on_link(w, m, f->link_id, DROP_LINK_DOWN);
 		else
 			kept[n_kept++] = m;

@@ -249,6 +249,7 @@ unsigned worker_loop(struct worker *w)
 	if (w->view == NULL)
 		return 0;
 	step_commands(w);
+	check_pool(w); // what frees buffers may be other workers
 	wheel_set_now(&w->wheel, w->now_tsc);
 	n_moved = step_receive(w);
 	n_moved += step_relayed(w);
