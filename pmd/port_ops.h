@@ -56,7 +56,7 @@ struct port_route {
 // What a client asks for. Borrowed by create for the time of the call.
 struct port_config {
 	char ref[PORT_REF_SIZE]; // "node/interface", for messages and the alias left for adoption
-	char owner[192]; // who made it: the CNI's "containerid:ifname", or ""; kept in the alias
+	char owner[192]; // who made it: "cni:NETWORK:CONTAINERID:IFNAME", or ""; kept in the alias
 	uint16_t mtu; // 0: the driver's default (1500)
 	bool carrier; // set_carrier will be called; refuse what cannot be shown it
 	uint8_t mac[ETH_ALEN]; // the pod end's; all zero: derived from `ref`

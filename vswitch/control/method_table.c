@@ -201,7 +201,8 @@ static const struct param port_add_params[] = {
         {.name = "owner",
                 .type = PARAM_STRING,
                 .max = 191,
-                .summary = "who asks, for port.del; the CNI plugin uses `containerid:ifname`"},
+                .summary = "who asks, for port.del; the CNI plugin uses "
+                           "`cni:NETWORK:CONTAINERID:IFNAME`"},
         {.name = "netns",
                 .type = PARAM_STRING,
                 .min = 1,
