@@ -92,7 +92,8 @@ static int create_tables(struct control *c, struct fault *fault)
 	        .max_ifaces = config->max_ifaces,
 	        .tsc_hz = datapath_tsc_hz(c->dp),
 	        .horizon_ns = config->horizon_ns,
-	        .pool_frames = usable_frames(config->pool_frames) * datapath_n_workers(c->dp),
+	        // All of them may have come in by the ports of one worker, in its buffers.
+	        .pool_frames = usable_frames(config->pool_frames),
 	        .assumed_frame_bytes = config->assumed_frame_bytes,
 	        .seed = config->seed,
 	};
