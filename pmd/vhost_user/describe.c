@@ -75,13 +75,13 @@ static void put_memory(struct details *details, const struct device *device)
 {
 	char size[UNITS_TEXT_SIZE];
 	uint32_t n = device->memory != NULL ? device->memory->n_regions : 0;
-	uint32_t n_guarded = 0;
+	uint32_t n_sealed = 0;
 
 	for (uint32_t i = 0; i < n; i++)
-		n_guarded += mapping_is_guarded(device->regions[i].mapping);
+		n_sealed += mapping_is_sealed(device->regions[i].mapping);
 	put(details, "memory", "%u region%s, %s, %s", n, n == 1 ? "" : "s",
 	        units_format_size(size, device->memory_bytes),
-	        n_guarded > 0 ? "guarded against shrinking" : "sealed against shrinking");
+	        n_sealed < n ? "guarded against shrinking" : "sealed against shrinking");
 }
 
 static void put_kicks(struct details *details, const struct vhost_port *p)

@@ -36,7 +36,8 @@ struct mapping {
 	struct mapping_key key;
 	uint32_t n_refs;
 	uint8_t *addr;
-	struct guard *guard; // NULL: the file cannot shrink
+	struct guard *guard; // NULL: sealed, and there was none left
+	bool sealed; // this part of the file stays
 };
 
 struct mapping_pool {
@@ -279,28 +280,40 @@ static int read_key(
 	return 0;
 }
 
-static int guard_unless_sealed(struct mapping *m, int fd, struct fault *fault)
+// Sealed, so that this size is the least that the file will ever have.
+static bool is_sealed(const struct mapping *m, int fd)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
 
-	if (seals >= 0 && (seals & F_SEAL_SHRINK) != 0) {
-		struct stat st;
+	return seals >= 0 && (seals & F_SEAL_SHRINK) != 0 && fstat(fd, &st) == 0 &&
+	       m->key.offset + m->key.size <= (uint64_t)st.st_size;
+}
 
-		// sealed, so that this size is the least it will ever have
-		if (fstat(fd, &st) == 0 && m->key.offset + m->key.size <= (uint64_t)st.st_size)
-			return 0;
-	}
+// A page of a sealed file is there whenever there is memory for it. There may be no hugepage for
+// it, though, at its first use or after a hole was punched.
+static bool needs_guard(const struct mapping *m, int fd)
+{
+	struct statfs fs;
+
+	return !m->sealed || fstatfs(fd, &fs) < 0 || fs.f_type == HUGETLBFS_MAGIC;
+}
+
+static int guard(struct mapping *m, int fd, struct fault *fault)
+{
+	m->sealed = is_sealed(m, fd);
 	m->guard = get_guard(m->pool);
-	if (m->guard == NULL)
+	if (m->guard == NULL && needs_guard(m, fd))
 		return fault_set(fault, -ENOSPC, NULL,
-		        "%d memory files are guarded already: seal them against shrinking",
+		        "%d memory files are guarded already: seal them against shrinking, "
+		        "without hugepages",
 		        MAPPINGS_GUARDED_MAX);
 	return 0;
 }
 
 static int map(struct mapping *m, int fd, struct fault *fault)
 {
-	int ret = guard_unless_sealed(m, fd, fault);
+	int ret = guard(m, fd, fault);
 
 	if (ret < 0)
 		return ret;
@@ -382,9 +395,10 @@ void mapping_put(struct mapping *m)
 	pool->stats.n_mappings--;
 	pool->stats.n_guarded -= m->guard != NULL;
 	pool->stats.bytes -= m->key.size;
-	munmap(m->addr, m->key.size);
+	// first the guard: what is mapped there next is not its own
 	if (m->guard != NULL)
 		put_guard(pool, m->guard);
+	munmap(m->addr, m->key.size);
 	free(m);
 }
 
@@ -393,7 +407,7 @@ bool mapping_is_broken(const struct mapping *m)
 	return m->guard != NULL && atomic_load_explicit(&m->guard->broken, memory_order_acquire);
 }
 
-bool mapping_is_guarded(const struct mapping *m)
+bool mapping_is_sealed(const struct mapping *m)
 {
-	return m->guard != NULL;
+	return m->sealed;
 }

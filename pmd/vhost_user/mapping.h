@@ -2,10 +2,12 @@
 // Guests' memory files, mapped here: one mapping for all ports that share the same part of the same
 // file, however many regions and ports use it.
 //
-// A guest that truncates its file must not end the process. A file sealed against shrinking cannot
-// be; any other is guarded: where a thread gets SIGBUS inside a guarded mapping, the handler puts
-// anonymous memory over all of it, marks it and writes the pool's eventfd, and the thread reads
-// zeros. Control then takes down the ports that use a mapping for which mapping_is_broken().
+// A guest that truncates its file, or whose hugepages run out, must not end the process. Mappings
+// are guarded: where a thread gets SIGBUS inside a guarded mapping, the handler puts anonymous
+// memory over all of it, marks it and writes the pool's eventfd, and the thread reads zeros.
+// Control then takes down the ports that use a mapping for which mapping_is_broken(). When no guard
+// is left, files sealed against shrinking do without, but for hugepages: of those a sealed file too
+// may find none.
 //
 // Only memory files (tmpfs, memfd, hugetlbfs) opened for writing are taken: a page of any other
 // file may wait for its storage, or for a program of the guest's (FUSE), and the worker with it.
@@ -49,4 +51,4 @@ __attribute__((warn_unused_result)) int mapping_get(struct mapping_pool *pool, i
 // NULL allowed.
 void mapping_put(struct mapping *mapping);
 bool mapping_is_broken(const struct mapping *mapping);
-bool mapping_is_guarded(const struct mapping *mapping);
+bool mapping_is_sealed(const struct mapping *mapping);

@@ -3,6 +3,8 @@
 // shared mappings and their guard.
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/memfd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -417,14 +419,60 @@ static void test_mapping_seals(void **state)
 
 	assert_int_equal(mapping_pool_create(&pool, NULL), 0);
 	assert_int_equal(mapping_get(pool, sealed, 0, MIB, &a, &host, NULL), 0);
-	assert_false(mapping_is_guarded(a));
+	assert_true(mapping_is_sealed(a));
 	assert_int_equal(mapping_get(pool, open_ended, 0, MIB, &b, &host, NULL), 0);
-	assert_true(mapping_is_guarded(b));
+	assert_false(mapping_is_sealed(b));
 	mapping_put(a);
 	mapping_put(b);
 	mapping_pool_destroy(pool);
 	close(sealed);
 	close(open_ended);
+}
+
+#define GIB (1ull << 30)
+
+static uint64_t huge_setting(const char *name)
+{
+	unsigned long long value = 0;
+	char path[96];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-1048576kB/%s", name);
+	file = fopen(path, "r");
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%llu", &value) != 1)
+		value = 0;
+	fclose(file);
+	return value;
+}
+
+// A sealed file of more hugepages than there are: its last page cannot be had.
+static void test_mapping_hugepages(void **state)
+{
+	uint64_t n_pages =
+	        huge_setting("nr_hugepages") + huge_setting("nr_overcommit_hugepages") + 1;
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_HUGE_1GB);
+	struct mapping *mapping;
+	struct mapping_pool *pool;
+	struct pollfd poll_fd;
+	uint8_t *host;
+
+	if (fd < 0)
+		skip(); // no such pages here
+	assert_int_equal(ftruncate(fd, (off_t)(n_pages * GIB)), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
+	assert_int_equal(mapping_pool_create(&pool, NULL), 0);
+	assert_int_equal(mapping_get(pool, fd, 0, n_pages * GIB, &mapping, &host, NULL), 0);
+	assert_true(mapping_is_sealed(mapping));
+	for (uint64_t i = 0; i < n_pages; i++)
+		assert_int_equal(*(volatile uint8_t *)(host + i * GIB + 4711), 0);
+	assert_true(mapping_is_broken(mapping));
+	poll_fd = (struct pollfd){.fd = mapping_pool_fd(pool), .events = POLLIN};
+	assert_int_equal(poll(&poll_fd, 1, 0), 1);
+	mapping_put(mapping);
+	mapping_pool_destroy(pool);
+	close(fd);
 }
 
 struct reader {
@@ -587,7 +635,7 @@ static void test_inflight(void **state)
 	assert_true(ftruncate(fd, 0) < 0);
 	assert_int_equal(mapping_pool_create(&pool, NULL), 0);
 	assert_int_equal(mapping_get(pool, fd, 0, 8192, &mapping, &host, NULL), 0);
-	assert_false(mapping_is_guarded(mapping));
+	assert_true(mapping_is_sealed(mapping));
 	mapping_put(mapping);
 	mapping_pool_destroy(pool);
 	close(fd);
@@ -724,6 +772,7 @@ int main(void)
 	        cmocka_unit_test(test_mapping_shared),
 	        cmocka_unit_test(test_mapping_refusals),
 	        cmocka_unit_test(test_mapping_seals),
+	        cmocka_unit_test(test_mapping_hugepages),
 	        cmocka_unit_test(test_mapping_truncated),
 	        cmocka_unit_test(test_mapping_other_sigbus),
 	        cmocka_unit_test(test_inflight),
