@@ -213,6 +213,7 @@ static int start_ring(struct device *d, uint32_t idx, struct fault *fault)
 		                       : "not a size that a ring can have");
 	}
 	vring_disarm(vring); // its worker begins by polling it; nobody waits for a receive ring
+	vring_call(vring); // who used it before may not have told
 	ring->vring = vring;
 	return 0;
 }

@@ -119,9 +119,8 @@ uint16_t queue_rx_burst(struct port_queue *base, struct rte_mbuf **pkts, uint16_
 		if (ring == NULL)
 			continue;
 		got = vring_dequeue(ring, queue->pool, pkts + n_rx, (uint16_t)(n - n_rx));
-		if (got > 0)
-			vring_call(ring);
-		else
+		vring_call(ring); // also for buffers of frames that were dropped
+		if (got == 0)
 			check_fault(queue, ring);
 		n_rx = (uint16_t)(n_rx + got);
 	}

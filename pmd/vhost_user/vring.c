@@ -78,6 +78,7 @@ void vring_set_call(struct vring *vring, int call_fd)
 {
 	vring->call_fd = call_fd;
 	vring->call_due = true; // a call to the old one may have got lost
+	vring_call(vring);
 }
 
 uint16_t vring_dequeue(

@@ -96,6 +96,7 @@ struct vring_base {
 	bool avail_wrap, used_wrap;
 };
 struct vring_base vring_stop(struct vring *vring);
+// Calls at once.
 void vring_set_call(struct vring *vring, int call_fd);
 
 // Up to `n` frames (64 a call) that the guest sent, each in one mbuf from `pool`. Their buffers are

@@ -310,6 +310,53 @@ static void test_quiesce(void **state)
 	close_connected(&rig);
 }
 
+static uint64_t calls_made(const struct rig *rig)
+{
+	uint64_t n;
+
+	return read(rig->front.call_fd, &n, sizeof(n)) == sizeof(n) ? n : 0;
+}
+
+// Whoever used buffers before, or had another eventfd: the guest is told when it may have missed a
+// call.
+static void test_calls_at_once(void **state)
+{
+	struct rig rig;
+
+	open_connected(&rig, 1);
+	start_pair(&rig);
+	assert_int_equal(calls_made(&rig), 2); // both rings, and no worker has looked
+	front_send_fd(&rig.front, MESSAGE_SET_VRING_CALL, 1, rig.front.call_fd);
+	settle(&rig);
+	assert_int_equal(calls_made(&rig), 1);
+	close_connected(&rig);
+}
+
+// Buffers of frames that are none are used like any, and the guest is told of them.
+static void test_call_for_useless(void **state)
+{
+	struct rte_mbuf *pkts[4];
+	uint16_t *avail;
+	struct rig rig;
+
+	open_connected(&rig, 1);
+	start_pair(&rig);
+	vhost_user_ops.tx_flush(rig.polled);
+	assert_int_equal(vhost_user_ops.rx_burst(rig.polled, pkts, 4), 0);
+	(void)calls_made(&rig);
+	avail = (uint16_t *)(rig.front.memory + 0x4000 + 0x1000);
+	for (uint16_t i = 0; i < FRONT_RING_SIZE; i++)
+		avail[2 + i] = i; // descriptors of no bytes
+	avail[1] = FRONT_RING_SIZE;
+	assert_int_equal(vhost_user_ops.rx_burst(rig.polled, pkts, 4), 0);
+	assert_int_equal(calls_made(&rig), 1);
+	for (int i = 0; i < 100 && vhost_user_ops.pending(rig.polled); i++)
+		assert_int_equal(vhost_user_ops.rx_burst(rig.polled, pkts, 4), 0);
+	assert_false(vhost_user_ops.pending(rig.polled));
+	assert_true(calls_made(&rig) > 0);
+	close_connected(&rig);
+}
+
 static void test_mtu_and_ack(void **state)
 {
 	struct message m = {.request = MESSAGE_NET_SET_MTU,
@@ -702,6 +749,8 @@ int main(void)
 	        cmocka_unit_test(test_no_kick_is_swept),
 	        cmocka_unit_test(test_two_pairs),
 	        cmocka_unit_test(test_quiesce),
+	        cmocka_unit_test(test_calls_at_once),
+	        cmocka_unit_test(test_call_for_useless),
 	        cmocka_unit_test(test_mtu_and_ack),
 	        cmocka_unit_test(test_memory_slots),
 	        cmocka_unit_test(test_inflight),
