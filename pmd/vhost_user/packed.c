@@ -135,14 +135,17 @@ static uint16_t load_run(const struct vring *vring, struct desc *descs, uint16_t
 	return n;
 }
 
+#define FRAME_DESCS_MAX \
+	(VRING_CHAIN_MAX + 1u) // a full indirect table, and the one that tells of it
+
 // A chain that begins at a place of the ring.
 struct chain {
 	uint16_t n_descs; // in the ring
 	uint16_t id;
 };
 
-static enum vring_fault add_table(
-        struct vring *vring, const struct desc *table, uint64_t enough, struct segments *segments)
+static enum vring_fault add_table(struct vring *vring, const struct desc *table, uint64_t enough,
+        struct segments *segments, uint32_t *budget)
 {
 	uint32_t n = table->len / sizeof(struct desc);
 	uint16_t direction = vring->receive ? DESC_WRITE : 0;
@@ -158,6 +161,9 @@ static enum vring_fault add_table(
 		enum vring_fault fault;
 		struct desc desc;
 
+		if (*budget == 0)
+			return VRING_FAULT_CHAIN;
+		(*budget)--;
 		if (entry == NULL)
 			return VRING_FAULT_ADDRESS;
 		desc = load_desc_unaligned(entry);
@@ -173,22 +179,23 @@ static enum vring_fault add_table(
 }
 
 // Adds the chain at place `i` to `segments` until there are `enough` bytes, and walks on to its
-// end: there is its id.
+// end: there is its id. `budget`: descriptors that may still be looked at for the frame.
 static enum vring_fault add_chain(struct vring *vring, uint32_t i, uint64_t enough,
-        struct segments *segments, struct chain *ret_chain)
+        struct segments *segments, uint32_t *budget, struct chain *ret_chain)
 {
-	uint32_t budget = RTE_MIN(vring->size, VRING_CHAIN_MAX), n = 0;
+	uint32_t n = 0;
 	uint16_t direction = vring->receive ? DESC_WRITE : 0;
 	enum vring_fault fault = VRING_FAULT_NONE;
 	struct desc desc;
 
 	do {
-		if (n == budget)
+		if (n == vring->size || n == VRING_CHAIN_MAX || *budget == 0)
 			return VRING_FAULT_CHAIN;
+		(*budget)--;
 		desc = load_desc(slot_at(vring, i));
 		if ((desc.packed.flags & DESC_INDIRECT) != 0) {
 			fault = n > 0 ? VRING_FAULT_INDIRECT
-			              : add_table(vring, &desc, enough, segments);
+			              : add_table(vring, &desc, enough, segments, budget);
 		} else if ((desc.packed.flags & DESC_WRITE) != direction) {
 			fault = VRING_FAULT_DIRECTION;
 		} else if (segments->bytes < enough) {
@@ -206,17 +213,20 @@ static enum vring_fault add_chain(struct vring *vring, uint32_t i, uint64_t enou
 }
 
 // The frame at the ring's place, however it lies. True: `m` holds it. False: dropped, or the ring
-// is at fault.
-static bool dequeue_chain(struct vring *vring, struct batch *batch, struct rte_mbuf *m)
+// is at fault. `left`: see BURST_DESCS_MAX.
+static bool dequeue_chain(
+        struct vring *vring, struct batch *batch, struct rte_mbuf *m, uint32_t *left)
 {
 	struct segments segments;
+	uint32_t budget = FRAME_DESCS_MAX;
 	enum vring_fault fault;
 	struct chain chain;
 	bool good;
 
 	segments_clear(&segments);
-	fault = add_chain(
-	        vring, vring->next_avail, vring->header + vring->max_frame + 1u, &segments, &chain);
+	fault = add_chain(vring, vring->next_avail, vring->header + vring->max_frame + 1u,
+	        &segments, &budget, &chain);
+	spend(left, FRAME_DESCS_MAX - budget);
 	if (fault != VRING_FAULT_NONE) {
 		fail(vring, fault);
 		return false;
@@ -293,7 +303,8 @@ static uint16_t take_pieces(struct vring *vring, struct batch *batch, const stru
 struct progress {
 	uint16_t n_seen; // chains
 	uint16_t n_taken; // frames
-	bool dry; // no more chains, no more mbufs, or a fault
+	uint32_t left; // of BURST_DESCS_MAX
+	bool dry; // no more chains, no more mbufs, nothing left, or a fault
 };
 
 // Frames in one descriptor each, then one of another form if that is what stopped it.
@@ -317,9 +328,9 @@ static void dequeue_run(struct vring *vring, struct batch *batch, struct rte_mem
 	n_taken = take_pieces(vring, batch, descs, pieces, pkts, n);
 	progress->n_seen += n;
 	if (n < n_run && n_bufs > n) {
-		n_taken += dequeue_chain(vring, batch, pkts[n_taken]);
+		n_taken += dequeue_chain(vring, batch, pkts[n_taken], &progress->left);
 		progress->n_seen++;
-		progress->dry = vring_get_fault(vring) != VRING_FAULT_NONE;
+		progress->dry = progress->left == 0 || vring_get_fault(vring) != VRING_FAULT_NONE;
 	}
 	progress->n_taken += n_taken;
 	if (unlikely(n_taken < n_bufs))
@@ -329,7 +340,8 @@ static void dequeue_run(struct vring *vring, struct batch *batch, struct rte_mem
 uint16_t packed_dequeue(
         struct vring *vring, struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t n)
 {
-	struct progress progress = {.dry = vring_get_fault(vring) != VRING_FAULT_NONE};
+	struct progress progress = {
+	        .left = BURST_DESCS_MAX, .dry = vring_get_fault(vring) != VRING_FAULT_NONE};
 	struct batch batch = {.first = NULL};
 	uint16_t ahead = BURST_MAX;
 
@@ -413,8 +425,8 @@ struct chains {
 };
 
 // Collects chains until they have room for `len` bytes; only one if they may not be merged.
-static enum take collect_chains(
-        struct vring *vring, uint32_t len, struct chains *chains, struct segments *segments)
+static enum take collect_chains(struct vring *vring, uint32_t len, struct chains *chains,
+        struct segments *segments, uint32_t *budget)
 {
 	uint32_t i = vring->next_avail;
 	bool wrap = vring->avail_wrap;
@@ -429,7 +441,7 @@ static enum take collect_chains(
 		if ((i == vring->next_avail && chains->n > 0) ||
 		        !is_avail(load_acquire_u16(slot_at(vring, i) + DESC_FLAGS), wrap))
 			return TAKE_NO_ROOM;
-		fault = add_chain(vring, i, len, segments, chain);
+		fault = add_chain(vring, i, len, segments, budget, chain);
 		// too many buffers for one frame are not wrong, only useless
 		if (fault == VRING_FAULT_CHAIN && chains->n > 0)
 			return TAKE_NEVER;
@@ -450,9 +462,11 @@ static enum take collect_chains(
 }
 
 // A frame of any form into chains of any form. False: no room, or the ring is at fault.
-static bool enqueue_one(struct vring *vring, struct batch *batch, const struct rte_mbuf *m)
+static bool enqueue_one(
+        struct vring *vring, struct batch *batch, const struct rte_mbuf *m, uint32_t *left)
 {
 	struct segments segments;
+	uint32_t budget = FRAME_DESCS_MAX;
 	struct chains chains;
 	enum take take;
 
@@ -460,7 +474,8 @@ static bool enqueue_one(struct vring *vring, struct batch *batch, const struct r
 		return true;
 	segments_clear(&segments);
 	chains.n = 0;
-	take = collect_chains(vring, vring->header + m->pkt_len, &chains, &segments);
+	take = collect_chains(vring, vring->header + m->pkt_len, &chains, &segments, &budget);
+	spend(left, FRAME_DESCS_MAX - budget);
 	if (take == TAKE_NEVER) {
 		count(&vring->counters.bad_pkts, 1);
 		return true;
@@ -478,8 +493,9 @@ uint16_t packed_enqueue(struct vring *vring, struct rte_mbuf *const *pkts, uint1
 {
 	struct batch batch = {.first = NULL};
 	uint16_t ahead = BURST_MAX, n_done = 0;
+	uint32_t left = BURST_DESCS_MAX;
 
-	while (n_done < n && vring_get_fault(vring) == VRING_FAULT_NONE) {
+	while (n_done < n && left > 0 && vring_get_fault(vring) == VRING_FAULT_NONE) {
 		uint16_t want = RTE_MIN(ahead, (uint16_t)(n - n_done));
 		uint16_t n_simple = enqueue_simple(vring, &batch, pkts + n_done, want);
 
@@ -487,7 +503,7 @@ uint16_t packed_enqueue(struct vring *vring, struct rte_mbuf *const *pkts, uint1
 		// all of them, or the ring's end
 		if (n_simple == want || (n_simple > 0 && vring->next_avail == 0))
 			continue;
-		if (!enqueue_one(vring, &batch, pkts[n_done]))
+		if (!enqueue_one(vring, &batch, pkts[n_done], &left))
 			break;
 		n_done++;
 		ahead = 4; // do not look far ahead among frames that take their time

@@ -14,6 +14,8 @@
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "rings are used without swapping bytes");
 
 #define BURST_MAX 64u // frames that are looked at ahead
+// Descriptors that are walked along in one call: a burst of frames in 32 each gets through.
+#define BURST_DESCS_MAX (8u * VRING_CHAIN_MAX)
 #define HEADER_MAX 12u // struct virtio_net_hdr with num_buffers
 #define FRAME_MIN 14u // an Ethernet header
 
@@ -86,6 +88,12 @@ static inline void count(_Atomic uint64_t *counter, uint64_t n)
 	// a single writer: no locked instruction
 	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
 	        memory_order_relaxed);
+}
+
+// Takes what one frame cost from what is left of BURST_DESCS_MAX.
+static inline void spend(uint32_t *left, uint32_t n_descs)
+{
+	*left -= RTE_MIN(*left, n_descs);
 }
 
 static inline void fail(struct vring *vring, enum vring_fault fault)

@@ -176,8 +176,9 @@ static uint32_t chain_budget(const struct vring *vring)
 	return vring->indirect || vring->size > VRING_CHAIN_MAX ? VRING_CHAIN_MAX : vring->size;
 }
 
-// A frame that lies anyhow. True: `m` holds it. False: dropped, or the ring is at fault.
-static bool dequeue_chain(struct vring *vring, uint16_t head, struct rte_mbuf *m)
+// A frame that lies anyhow. True: `m` holds it. False: dropped, or the ring is at fault. `left`:
+// see BURST_DESCS_MAX.
+static bool dequeue_chain(struct vring *vring, uint16_t head, struct rte_mbuf *m, uint32_t *left)
 {
 	struct segments segments;
 	uint32_t budget = chain_budget(vring);
@@ -185,6 +186,7 @@ static bool dequeue_chain(struct vring *vring, uint16_t head, struct rte_mbuf *m
 
 	segments_clear(&segments);
 	fault = add_chain(vring, head, vring->header + vring->max_frame + 1u, &segments, &budget);
+	spend(left, chain_budget(vring) - budget);
 	if (fault != VRING_FAULT_NONE) {
 		fail(vring, fault);
 		return false;
@@ -250,6 +252,7 @@ uint16_t split_dequeue(
 	struct piece pieces[BURST_MAX];
 	uint16_t heads[BURST_MAX];
 	uint16_t n_seen, n_taken = 0, n_bufs;
+	uint32_t left = BURST_DESCS_MAX;
 
 	if (unlikely(vring_get_fault(vring) != VRING_FAULT_NONE))
 		return 0;
@@ -261,7 +264,7 @@ uint16_t split_dequeue(
 	if (n == 0)
 		return 0;
 	find_pieces(vring, heads, pieces, pkts, n);
-	for (n_seen = 0; n_seen < n; n_seen++) {
+	for (n_seen = 0; n_seen < n && left > 0; n_seen++) {
 		struct rte_mbuf *m = pkts[n_taken];
 
 		if (likely(pieces[n_seen].host != NULL)) {
@@ -269,7 +272,7 @@ uint16_t split_dequeue(
 				n_taken++;
 			else
 				count(&vring->counters.bad_pkts, 1);
-		} else if (dequeue_chain(vring, heads[n_seen], m)) {
+		} else if (dequeue_chain(vring, heads[n_seen], m, &left)) {
 			n_taken++;
 		} else if (vring_get_fault(vring) != VRING_FAULT_NONE) {
 			break;
@@ -351,10 +354,9 @@ struct chains {
 };
 
 // Collects chains until they have room for `len` bytes; only one if they may not be merged.
-static enum take collect_chains(
-        struct vring *vring, uint32_t len, struct chains *chains, struct segments *segments)
+static enum take collect_chains(struct vring *vring, uint32_t len, struct chains *chains,
+        struct segments *segments, uint32_t *budget)
 {
-	uint32_t budget = chain_budget(vring);
 	enum vring_fault fault;
 
 	while (segments->bytes < len) {
@@ -366,7 +368,7 @@ static enum take collect_chains(
 		if (count_avail(vring, chains->n + 1) <= chains->n)
 			return TAKE_NO_ROOM;
 		head = load_u16(avail_entry(vring, vring->next_avail + chains->n));
-		fault = head < vring->size ? add_chain(vring, head, len, segments, &budget)
+		fault = head < vring->size ? add_chain(vring, head, len, segments, budget)
 		                           : VRING_FAULT_HEAD;
 		// too many buffers for one frame are not wrong, only useless
 		if (fault == VRING_FAULT_CHAIN && chains->n > 0)
@@ -384,9 +386,10 @@ static enum take collect_chains(
 }
 
 // A frame of any form into chains of any form. False: no room, or the ring is at fault.
-static bool enqueue_one(struct vring *vring, const struct rte_mbuf *m)
+static bool enqueue_one(struct vring *vring, const struct rte_mbuf *m, uint32_t *left)
 {
 	struct segments segments;
+	uint32_t budget = chain_budget(vring);
 	struct chains chains;
 	enum take take;
 
@@ -394,7 +397,8 @@ static bool enqueue_one(struct vring *vring, const struct rte_mbuf *m)
 		return true;
 	segments_clear(&segments);
 	chains.n = 0;
-	take = collect_chains(vring, vring->header + m->pkt_len, &chains, &segments);
+	take = collect_chains(vring, vring->header + m->pkt_len, &chains, &segments, &budget);
+	spend(left, chain_budget(vring) - budget);
 	if (take == TAKE_NEVER) {
 		count(&vring->counters.bad_pkts, 1);
 		return true;
@@ -410,15 +414,17 @@ static bool enqueue_one(struct vring *vring, const struct rte_mbuf *m)
 uint16_t split_enqueue(struct vring *vring, struct rte_mbuf *const *pkts, uint16_t n)
 {
 	uint16_t ahead = BURST_MAX, n_done = 0, before = vring->next_used;
+	uint32_t left = BURST_DESCS_MAX;
 
-	while (n_done < n && vring_get_fault(vring) == VRING_FAULT_NONE) {
+	while (n_done < n && left > 0 && vring_get_fault(vring) == VRING_FAULT_NONE) {
 		uint16_t want = RTE_MIN(ahead, (uint16_t)(n - n_done));
 		uint16_t n_simple = enqueue_simple(vring, pkts + n_done, want);
 
 		n_done += n_simple;
 		if (n_simple == want)
 			continue;
-		if (vring_get_fault(vring) != VRING_FAULT_NONE || !enqueue_one(vring, pkts[n_done]))
+		if (vring_get_fault(vring) != VRING_FAULT_NONE ||
+		        !enqueue_one(vring, pkts[n_done], &left))
 			break;
 		n_done++;
 		ahead = 4; // do not look far ahead among frames that take their time

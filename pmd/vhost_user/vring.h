@@ -24,7 +24,7 @@
 #include "port_watch.h"
 
 #define VRING_SIZE_MAX 32768 // virtio 1.2 sections 2.7 and 2.8
-// Descriptors of one chain: bounds what a guest can have its worker do for one frame.
+// Descriptors of one frame: bounds what a guest can have its worker do for it.
 #define VRING_CHAIN_MAX 256
 
 struct rte_mbuf;
@@ -99,13 +99,14 @@ struct vring_base vring_stop(struct vring *vring);
 // Calls at once.
 void vring_set_call(struct vring *vring, int call_fd);
 
-// Up to `n` frames (64 a call) that the guest sent, each in one mbuf from `pool`. Their buffers are
-// given back to the guest before it returns.
+// Up to `n` frames (64 a call, fewer of those in long chains) that the guest sent, each in one mbuf
+// from `pool`. Their buffers are given back to the guest before it returns.
 uint16_t vring_dequeue(
         struct vring *vring, struct rte_mempool *pool, struct rte_mbuf **pkts, uint16_t n);
 // Copies frames (single- or multi-segment) to the guest, in order, and returns how many are done
-// with: the first ones. For the others there is no room now. Frames that no buffer here can hold
-// are done with too, and counted in bad_pkts. The mbufs stay the caller's.
+// with: the first ones. For the others there is no room now, or the guest's chains are so long that
+// they take too much time. Frames that no buffer here can hold are done with too, and counted in
+// bad_pkts. The mbufs stay the caller's.
 uint16_t vring_enqueue(struct vring *vring, struct rte_mbuf *const *pkts, uint16_t n);
 
 // Whether something is available to take: one load of guest memory. vring_watch: the word that says

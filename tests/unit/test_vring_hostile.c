@@ -349,6 +349,53 @@ static void test_unfit(void **state)
 	rte_pktmbuf_free_bulk(pkts, RTE_DIM(lens));
 }
 
+// Chains as long as they may be, of buffers of no bytes but the last.
+static void offer_long(struct vring_rig *rig, uint32_t last_len)
+{
+	struct buffer buffers[VRING_CHAIN_MAX - 1];
+	struct offer offer = {.buffers = buffers,
+	        .n = RTE_DIM(buffers),
+	        .write = rig->config.receive,
+	        .table = TABLE};
+
+	for (size_t i = 0; i < RTE_DIM(buffers); i++)
+		buffers[i] = (struct buffer){GOOD, 0};
+	buffers[RTE_DIM(buffers) - 1].len = last_len;
+	for (uint32_t i = 0; i < RIG_BURST; i++)
+		assert_true(driver_add(&rig->driver, &offer));
+	driver_publish(&rig->driver);
+}
+
+// A call looks at 8 times VRING_CHAIN_MAX descriptors, and leaves the rest to the next.
+static void test_long_transmit(void **state)
+{
+	struct vring_rig *rig = *state;
+	struct rte_mbuf *pkts[RIG_BURST];
+
+	offer_long(rig, 0);
+	for (uint32_t n = 8; n <= RIG_BURST; n += 8) {
+		assert_true(vring_pending(rig->vring));
+		assert_int_equal(vring_dequeue(rig->vring, rig->pool, pkts, RIG_BURST), 0);
+		assert_int_equal(vring_get_counters(rig->vring)->bad_pkts, n);
+	}
+	assert_false(vring_pending(rig->vring));
+	assert_int_equal(vring_get_fault(rig->vring), VRING_FAULT_NONE);
+}
+
+// Each has room for the header and no more: a frame would need several, and there is one to a
+// frame.
+static void test_long_receive(void **state)
+{
+	struct vring_rig *rig = *state;
+	struct rte_mbuf *pkts[RIG_BURST];
+
+	offer_long(rig, 12);
+	assert_int_equal(move(rig, pkts, RIG_BURST), 8);
+	assert_int_equal(vring_get_counters(rig->vring)->bad_pkts, 8);
+	assert_int_equal(vring_get_counters(rig->vring)->full, RIG_BURST - 8);
+	assert_int_equal(vring_get_fault(rig->vring), VRING_FAULT_NONE);
+}
+
 int main(void)
 {
 	struct rig_suite suite = {.n = 0};
@@ -375,6 +422,20 @@ int main(void)
 		                .size = SIZE,
 		                .version_1 = true,
 		                .packed = packed,
+		                .receive = true});
+		rig_add(&suite, "long chains", test_long_transmit,
+		        (struct rig_kind){.name = "transmit",
+		                .size = RIG_BURST,
+		                .version_1 = true,
+		                .packed = packed,
+		                .indirect = true});
+		rig_add(&suite, "long chains", test_long_receive,
+		        (struct rig_kind){.name = "receive",
+		                .size = RIG_BURST,
+		                .version_1 = true,
+		                .packed = packed,
+		                .indirect = true,
+		                .mergeable = true,
 		                .receive = true});
 	}
 	return rig_run("vring_hostile", &suite);
