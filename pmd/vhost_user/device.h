@@ -20,6 +20,8 @@
 #include "vring.h"
 
 #define DEVICE_PAIRS_MAX 8
+// What one guest may have mapped, bytes: a sparse file costs it nothing, and addresses are few.
+#define DEVICE_MEMORY_MAX (1ull << 40)
 
 #define VIRTIO_NET_F_MTU (1ull << 3)
 #define VIRTIO_NET_F_MRG_RXBUF (1ull << 15)

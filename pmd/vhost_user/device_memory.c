@@ -21,15 +21,30 @@ static int make_tables(struct device *d, struct fault *fault)
 	return 0;
 }
 
+static int check_room(const struct device *d, uint64_t size, struct fault *fault)
+{
+	// neither is more than the limit
+	uint64_t used = d->memory_bytes + d->inflight.size;
+
+	if (used <= DEVICE_MEMORY_MAX && size <= DEVICE_MEMORY_MAX - used)
+		return 0;
+	return fault_set(fault, -EPROTO, NULL,
+	        "%llu bytes of memory after %llu: a guest may have %llu mapped",
+	        (unsigned long long)size, (unsigned long long)used, DEVICE_MEMORY_MAX);
+}
+
 static int add_region(
         struct device *d, const struct message_region *of, int fd, struct fault *fault)
 {
 	struct guest_region region = {
 	        .guest_addr = of->guest_addr, .size = of->size, .user_addr = of->user_addr};
 	struct mapping *mapping;
-	int ret = mapping_get(
-	        d->config->mappings, fd, of->file_offset, of->size, &mapping, &region.host, fault);
+	int ret = check_room(d, of->size, fault);
 
+	if (ret < 0)
+		return ret;
+	ret = mapping_get(
+	        d->config->mappings, fd, of->file_offset, of->size, &mapping, &region.host, fault);
 	if (ret < 0)
 		return -EPROTO;
 	ret = guest_memory_add(d->memory, &region, fault);
@@ -148,9 +163,12 @@ static int map_inflight(struct device *d, const struct message *m, int fd, struc
 	        .n_rings = m->inflight.n_rings,
 	        .ring_size = m->inflight.ring_size,
 	};
-	int ret = mapping_get(d->config->mappings, fd, m->inflight.offset, m->inflight.size,
-	        &inflight.mapping, &inflight.host, fault);
+	int ret = check_room(d, m->inflight.size, fault);
 
+	if (ret < 0)
+		return ret;
+	ret = mapping_get(d->config->mappings, fd, m->inflight.offset, m->inflight.size,
+	        &inflight.mapping, &inflight.host, fault);
 	if (ret < 0)
 		return -EPROTO;
 	put_inflight(d);

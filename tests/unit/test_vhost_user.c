@@ -630,6 +630,44 @@ static void test_bad_memory(void **state)
 	expect_broken(&rig, "beyond the end of its file");
 }
 
+// A sparse file of 1 PiB.
+static void test_bad_much_memory(void **state)
+{
+	struct message m = {
+	        .request = MESSAGE_SET_MEM_TABLE, .flags = MESSAGE_VERSION, .size = 8 + 32};
+	int fd = memfd_create("sparse", MFD_CLOEXEC);
+	struct rig rig;
+
+	assert_int_equal(ftruncate(fd, 1ll << 50), 0);
+	open_connected(&rig, 1);
+	m.mem_table.n_regions = 1;
+	m.mem_table.regions[0] =
+	        (struct message_region){.size = DEVICE_MEMORY_MAX, .user_addr = 1 << 20};
+	front_send(&rig.front, &m, &fd, 1);
+	settle(&rig);
+	assert_int_equal(state_of(&rig), PORT_DOWN);
+	m.mem_table.regions[0].size = DEVICE_MEMORY_MAX + 4096;
+	front_send(&rig.front, &m, &fd, 1);
+	expect_broken(&rig, "a guest may have");
+	open_connected(&rig, 1);
+	assert_int_equal(front_negotiate(&rig.front, FEATURES, PROTOCOL), 0);
+	m = (struct message){.request = MESSAGE_ADD_MEM_REG, .flags = MESSAGE_VERSION, .size = 40};
+	m.mem_reg.region = (struct message_region){.guest_addr = 1ull << 41,
+	        .size = DEVICE_MEMORY_MAX - FRONT_MEMORY + 4096,
+	        .user_addr = 1ull << 41};
+	front_send(&rig.front, &m, &fd, 1);
+	expect_broken(&rig, "a guest may have");
+	open_connected(&rig, 1);
+	assert_int_equal(front_negotiate(&rig.front, FEATURES, PROTOCOL), 0);
+	m = (struct message){
+	        .request = MESSAGE_SET_INFLIGHT_FD, .flags = MESSAGE_VERSION, .size = 24};
+	m.inflight = (struct message_inflight){
+	        .size = DEVICE_MEMORY_MAX, .n_rings = 2, .ring_size = FRONT_RING_SIZE};
+	front_send(&rig.front, &m, &fd, 1);
+	expect_broken(&rig, "a guest may have");
+	close(fd);
+}
+
 static void test_bad_size(void **state)
 {
 	struct message m = {
@@ -764,6 +802,7 @@ int main(void)
 	        cmocka_unit_test(test_bad_features),
 	        cmocka_unit_test(test_bad_descriptors),
 	        cmocka_unit_test(test_bad_memory),
+	        cmocka_unit_test(test_bad_much_memory),
 	        cmocka_unit_test(test_bad_size),
 	        cmocka_unit_test(test_bad_ring_contents),
 	        cmocka_unit_test(test_bad_truncated),
