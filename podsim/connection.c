@@ -157,7 +157,8 @@ static void put(struct outbox *out, uint32_t request, const void *payload, uint3
 	if (fd >= 0 || out->bytes + sizeof(header) + bytes > sizeof(out->data))
 		flush_outbox(out, -1);
 	memcpy(out->data + out->bytes, &header, sizeof(header));
-	memcpy(out->data + out->bytes + sizeof(header), payload, bytes);
+	if (bytes > 0)
+		memcpy(out->data + out->bytes + sizeof(header), payload, bytes);
 	out->bytes += sizeof(header) + bytes;
 	if (fd >= 0)
 		flush_outbox(out, fd);

@@ -48,10 +48,10 @@ void hostile_plan_negotiation(struct hostile_port *port)
 {
 	uint32_t n = 0;
 
-	for (uint8_t step = 0; step < STEP_RING; step++)
-		port->order[n++] = step;
-	for (uint8_t ring = 0; ring < HOSTILE_RINGS; ring++) {
-		for (uint8_t step = STEP_RING; step < N_STEPS; step++)
+	for (unsigned step = 0; step < STEP_RING; step++)
+		port->order[n++] = (uint8_t)step;
+	for (unsigned ring = 0; ring < HOSTILE_RINGS; ring++) {
+		for (unsigned step = STEP_RING; step < N_STEPS; step++)
 			port->order[n++] = (uint8_t)(step | ring << RING_SHIFT);
 	}
 	port->n_order = n;
@@ -110,7 +110,8 @@ static int send_bytes(struct hostile_port *port, const struct outgoing *out, siz
 static void put(struct outgoing *out, uint32_t request, const void *payload, uint32_t bytes, int fd)
 {
 	out->header = (struct message_header){request, MESSAGE_VERSION, bytes};
-	memcpy(out->payload, payload, bytes);
+	if (bytes > 0)
+		memcpy(out->payload, payload, bytes);
 	out->n_fds = 0;
 	if (fd >= 0)
 		out->fds[out->n_fds++] = fd;

@@ -2,6 +2,7 @@
 // Shared mappings, and the SIGBUS handler that guards them.
 #include "mapping.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -361,7 +362,7 @@ static int add_mapping(struct mapping_pool *pool, int fd, const struct mapping_k
 int mapping_get(struct mapping_pool *pool, int fd, uint64_t offset, uint64_t size,
         struct mapping **ret_mapping, uint8_t **ret_host, struct fault *fault)
 {
-	struct mapping_key key;
+	struct mapping_key key = {0};
 	struct mapping *m;
 	int ret = read_key(fd, offset, size, &key, fault);
 
@@ -373,6 +374,7 @@ int mapping_get(struct mapping_pool *pool, int fd, uint64_t offset, uint64_t siz
 		if (ret < 0)
 			return ret;
 	}
+	assert(m != NULL);
 	m->n_refs++;
 	*ret_mapping = m;
 	*ret_host = m->addr + (offset - key.offset);

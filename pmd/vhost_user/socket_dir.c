@@ -171,7 +171,7 @@ static bool is_ours(const struct socket_dir *dir, const char *path, const struct
 static bool remove_stale(const struct socket_dir *dir, const char *path)
 {
 	struct stat st;
-	int spare_fd = -1, fd, ret;
+	int spare_fd = -1, fd = -1, ret;
 
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT;

@@ -318,7 +318,7 @@ static void walk_at_random(struct rng *rng, const struct graph *graph,
 
 static void test_several_ways(void **state)
 {
-	struct distance dist[V_MAX];
+	struct distance dist[V_MAX] = {0};
 	struct rng rng;
 
 	rng_seed(&rng, 4, 0);

@@ -217,7 +217,7 @@ static void test_full(void **state)
 // A device that claims more than it was given, or ids that do not exist, is counted.
 static void test_bad_device(void **state)
 {
-	struct ring_done done[SIZE];
+	struct ring_done done[SIZE] = {0};
 	struct rig rig;
 
 	rig_init(&rig, /*packed*/ false);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 // Virtqueues against a driver written from the specification: frames byte by byte through chains of
 // every form, indices and wrap counters that turn over, calls and kicks.
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -41,6 +42,7 @@ struct bed {
 
 static uint32_t below(struct bed *bed, uint32_t n)
 {
+	assert(n > 0);
 	return (uint32_t)(rng_next(&bed->rng) % n);
 }
 
@@ -274,8 +276,8 @@ static void give_some(struct bed *bed, uint16_t n)
 // A frame that the device gave, gathered from its buffers.
 static bool read_frame(struct bed *bed)
 {
-	uint8_t data[12 + RIG_MAX_FRAME], expected[RIG_MAX_FRAME];
-	uint32_t token, len, done = 0, n_buffers = 1, frame_len, header = bed->rig->header;
+	uint8_t data[12 + RIG_MAX_FRAME] = {0}, expected[RIG_MAX_FRAME];
+	uint32_t token = 0, len = 0, done = 0, n_buffers = 1, frame_len, header = bed->rig->header;
 
 	for (uint32_t k = 0; k < n_buffers; k++) {
 		if (!driver_take(&bed->rig->driver, &token, &len)) {

@@ -7,6 +7,7 @@
 //
 // A packed ring without a region is not here: nothing in it says where a device was, and front ends
 // reset it.
+#include <assert.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +149,7 @@ struct bed {
 
 static uint32_t below(struct bed *bed, uint32_t n)
 {
+	assert(n > 0);
 	return (uint32_t)(rng_next(&bed->rng) % n);
 }
 
@@ -244,8 +246,8 @@ static void offer_some(struct bed *bed, uint32_t n)
 // The next chain that came back: `len` bytes of it.
 static bool take_chain(struct bed *bed, uint8_t *data, uint32_t *ret_len)
 {
-	struct buffer buffers[3];
-	uint32_t token, len, here;
+	struct buffer buffers[3] = {0};
+	uint32_t token = 0, len, here;
 
 	if (!driver_take(&bed->rig->driver, &token, ret_len))
 		return false;
@@ -263,8 +265,8 @@ static bool take_chain(struct bed *bed, uint8_t *data, uint32_t *ret_len)
 
 static bool take_frame(struct bed *bed)
 {
-	uint8_t data[4 * SLOT_SIZE], frame[FRAME_LEN];
-	uint32_t len, done = 0, n_chains = 1, id;
+	uint8_t data[4 * SLOT_SIZE] = {0}, frame[FRAME_LEN];
+	uint32_t len = 0, done = 0, n_chains = 1, id;
 
 	for (uint32_t i = 0; i < n_chains; i++) {
 		if (!take_chain(bed, data + done, &len)) {

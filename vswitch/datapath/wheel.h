@@ -182,7 +182,7 @@ static inline void wheel_row_insert(
 
 	if (likely(slot == row->slot && (uintptr_t)row->next % sizeof(struct wheel_chunk) !=
 	                                        offsetof(struct wheel_chunk, next))) {
-		*row->next++ = wheel_word(wheel, m, ordered);
+		*row->next++ = wheel_word(wheel, m, ordered); // NOLINT(*NullDereference): begun
 		row->n_frames++;
 		return;
 	}
