@@ -231,8 +231,14 @@ static void on_listener(void *owner, uint32_t events)
 	struct vhost_port *p = owner;
 	int fd = accept4(p->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+			// no open files or memory: it would be readable on and on
+			watch_listener(p, false);
+			retry_put(&p->driver->timer, &p->retry, RETRY_STEP_PEER);
+		}
 		return;
+	}
 	connected(p, fd);
 	// one front end a port: others wait outside until it is gone
 	if (p->connection.fd >= 0)

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -425,6 +426,31 @@ static void test_inflight(void **state)
 	close_connected(&rig);
 }
 
+// Without an open file left the front end waits, and so does the driver.
+static void test_no_files_left(void **state)
+{
+	struct pollfd poll_fd = {.events = POLLIN};
+	struct rlimit limit, none;
+	struct rig rig;
+	int fd;
+
+	open_rig(&rig, true /* server */, 1);
+	fd = connect_front(&rig);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = (rlim_t)dup(0); // the lowest number that is free
+	close((int)none.rlim_cur);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	settle(&rig);
+	assert_int_equal(state_of(&rig), PORT_WAITING);
+	poll_fd.fd = vhost_user_ops.events_fd(rig.driver);
+	assert_int_equal(poll(&poll_fd, 1, 0), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	front_init(&rig.front, fd, true /* sealed */);
+	wait_for(&rig, PORT_DOWN);
+	close_connected(&rig);
+}
+
 // We connect, the peer comes late, goes, and comes back.
 static void test_client(void **state)
 {
@@ -792,6 +818,7 @@ int main(void)
 	        cmocka_unit_test(test_mtu_and_ack),
 	        cmocka_unit_test(test_memory_slots),
 	        cmocka_unit_test(test_inflight),
+	        cmocka_unit_test(test_no_files_left),
 	        cmocka_unit_test(test_client),
 	        cmocka_unit_test(test_carrier),
 	        cmocka_unit_test(test_bad_base_while_running),
