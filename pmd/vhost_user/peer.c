@@ -191,7 +191,7 @@ void peer_lose(struct vhost_port *p, const struct fault *fault)
 
 	device_fini(&p->device);
 	connection_fini(&p->connection);
-	p->paused = false;
+	p->paused = p->in_part = false;
 	if (broken) {
 		p->n_broken++;
 		p->driver->n_broken++;
@@ -210,15 +210,27 @@ void peer_lose(struct vhost_port *p, const struct fault *fault)
 		set_state(p, PORT_WAITING, p->carrier ? "" : "its carrier is off");
 }
 
+static void read_again(struct vhost_port *p)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = &p->on_connection};
+
+	p->paused = false;
+	(void)epoll_ctl(p->driver->epoll_fd, EPOLL_CTL_MOD, p->connection.fd, &event);
+	if (p->in_part)
+		retry_put(&p->driver->timer, &p->retry, RETRY_STEP_PART);
+}
+
 // Its time has come: whatever it waited for.
 void peer_retry(struct vhost_port *p)
 {
-	if (p->connection.fd >= 0) {
-		struct epoll_event event = {
-		        .events = EPOLLIN | EPOLLRDHUP, .data.ptr = &p->on_connection};
+	static const struct fault part = {
+	        .code = -EPROTO, .message = "a message that does not end within 2 s"};
 
-		p->paused = false;
-		(void)epoll_ctl(p->driver->epoll_fd, EPOLL_CTL_MOD, p->connection.fd, &event);
+	if (p->paused) {
+		read_again(p);
+	} else if (p->connection.fd >= 0) {
+		if (p->in_part)
+			peer_lose(p, &part);
 	} else if (p->listen_fd >= 0) {
 		watch_listener(p, true);
 	} else {
@@ -260,8 +272,23 @@ static int handle_messages(struct vhost_port *p, struct fault *fault)
 		if (ret < 0)
 			return ret;
 		connection_next(&p->connection);
+		p->in_part = false;
 	}
 	return 0;
+}
+
+// Who begins a message and leaves it there keeps the descriptors that came with it open, and they
+// are in nobody's budget.
+static void wait_for_end(struct vhost_port *p)
+{
+	bool in_part = p->connection.n_bytes > 0;
+
+	// a pause has the timer, and goes on from there
+	if (in_part && !p->in_part && !p->paused)
+		retry_put(&p->driver->timer, &p->retry, RETRY_STEP_PART);
+	else if (!in_part && !p->paused)
+		retry_cancel(&p->driver->timer, &p->retry);
+	p->in_part = in_part;
 }
 
 static void pause_if_busy(struct vhost_port *p)
@@ -297,6 +324,7 @@ static void on_connection(void *owner, uint32_t events)
 	}
 	hand_over(p);
 	set_state(p, device_runs(&p->device) ? PORT_UP : PORT_DOWN, "");
+	wait_for_end(p);
 	pause_if_busy(p);
 }
 

@@ -11,6 +11,7 @@
 
 #define RETRY_STEPS 10
 #define RETRY_STEP_PEER 6 // a peer that is not there is looked for every second at last
+#define RETRY_STEP_PART 7 // a message that began has 2 s to end
 #define RETRY_STEP_BROKEN 3 // one that broke the rules waits 100 ms at first, 10 s at last
 
 struct retry {

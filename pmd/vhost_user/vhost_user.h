@@ -29,12 +29,13 @@ struct vhost_port {
 	struct device device;
 	struct connection connection;
 	struct event_source on_connection, on_listener;
-	struct retry retry; // waits to connect, to listen or to read again
+	struct retry retry; // waits to connect, to listen, to read again or for a message's end
 	int listen_fd; // -1: we connect
 	int kicks_fd; // epoll set of several kicks; -1: none
 	bool queued; // its worker has the queue
 	bool listening; // the listener is watched
 	bool paused; // the connection is not read for a moment
+	bool in_part; // a message began and has not ended
 	bool carrier;
 	enum port_state state;
 	uint32_t n_tries; // since the peer was last there for a while

@@ -656,6 +656,25 @@ static void test_bad_memory(void **state)
 	expect_broken(&rig, "beyond the end of its file");
 }
 
+// A message that never ends, after one that came in two parts.
+static void test_bad_unfinished(void **state)
+{
+	struct message m = {.request = MESSAGE_GET_FEATURES, .flags = MESSAGE_VERSION, .size = 0};
+	struct rig rig;
+
+	open_connected(&rig, 1);
+	assert_int_equal(write(rig.front.socket, &m, 5), 5);
+	settle(&rig);
+	assert_int_equal(write(rig.front.socket, (uint8_t *)&m + 5, MESSAGE_HEADER_SIZE - 5),
+	        MESSAGE_HEADER_SIZE - 5);
+	assert_int_equal(answer_u64(&rig), device_offered_features());
+	assert_int_equal(write(rig.front.socket, &m, 5), 5);
+	settle(&rig);
+	assert_int_equal(state_of(&rig), PORT_DOWN);
+	wait_for(&rig, PORT_BROKEN);
+	expect_broken(&rig, "does not end");
+}
+
 // A sparse file of 1 PiB.
 static void test_bad_much_memory(void **state)
 {
@@ -829,6 +848,7 @@ int main(void)
 	        cmocka_unit_test(test_bad_features),
 	        cmocka_unit_test(test_bad_descriptors),
 	        cmocka_unit_test(test_bad_memory),
+	        cmocka_unit_test(test_bad_unfinished),
 	        cmocka_unit_test(test_bad_much_memory),
 	        cmocka_unit_test(test_bad_size),
 	        cmocka_unit_test(test_bad_ring_contents),
