@@ -142,16 +142,38 @@ static struct sockaddr_un address_of(const char *path)
 	return addr;
 }
 
+// By the socket itself, not by its path: a link in a pod's directory could lead to anybody's.
+static int connect_at(int socket_fd, const char *path)
+{
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct sockaddr_un addr;
+	char self[32];
+	struct stat st;
+	int ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	addr = address_of(self);
+	if (fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode))
+		ret = -ENOTSOCK;
+	else if (connect(socket_fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
 int socket_connect(const char *path, int *spare_fd, int *ret_fd)
 {
-	struct sockaddr_un addr = address_of(path);
+	int ret;
 
 	if (*spare_fd < 0)
 		*spare_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (*spare_fd < 0)
 		return -errno;
-	if (connect(*spare_fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
-		return -errno;
+	ret = connect_at(*spare_fd, path);
+	if (ret < 0)
+		return ret;
 	*ret_fd = *spare_fd;
 	*spare_fd = -1;
 	return 0;

@@ -30,6 +30,7 @@ __attribute__((warn_unused_result)) int socket_dir_listen(
         const struct socket_dir *dir, const char *path, int *ret_fd, struct fault *fault);
 
 // Connects without waiting. `*spare_fd` is a socket to be used, -1 to make one; it is left there
-// when nobody listens (-ECONNREFUSED, -ENOENT, -EAGAIN: the queue is full, ...).
+// when nobody listens (-ECONNREFUSED, -ENOENT, -EAGAIN: the queue is full, ...) or the path is that
+// of a symbolic link (-ENOTSOCK).
 __attribute__((warn_unused_result)) int socket_connect(
         const char *path, int *spare_fd, int *ret_fd);

@@ -668,7 +668,7 @@ static void test_socket_paths(void **state)
 
 static void test_socket_listen(void **state)
 {
-	char base[] = "/tmp/orrery-vhost-test.XXXXXX", dir_path[64], path[80];
+	char base[] = "/tmp/orrery-vhost-test.XXXXXX", dir_path[64], path[80], link_path[80];
 	struct vhost_user_config config = {.socket_mode = 0600};
 	int fd, second, spare = -1, peer;
 	struct socket_dir dir;
@@ -687,6 +687,12 @@ static void test_socket_listen(void **state)
 	assert_int_equal(socket_connect(path, &spare, &peer), 0);
 	assert_int_equal(spare, -1);
 	close(peer);
+	// a link to it is not followed
+	snprintf(link_path, sizeof(link_path), "%s/link", dir_path);
+	assert_int_equal(symlink(path, link_path), 0);
+	assert_int_equal(socket_connect(link_path, &spare, &peer), -ENOTSOCK);
+	close(spare);
+	unlink(link_path);
 	// in use
 	assert_int_equal(socket_dir_listen(&dir, path, &second, NULL), -EADDRINUSE);
 	// left behind
