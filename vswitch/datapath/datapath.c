@@ -323,6 +323,11 @@ uint64_t datapath_publish(struct datapath *dp, const struct view *view)
 	return (uint64_t)((double)(rte_rdtsc() - start_tsc) * 1e9 / (double)dp->tsc_hz);
 }
 
+const struct view *datapath_published(const struct datapath *dp)
+{
+	return atomic_load_explicit(&dp->published, memory_order_acquire);
+}
+
 void datapath_set_port(struct datapath *dp, struct port *port)
 {
 	assert(port->id < dp->max_ports && port->worker < dp->n_workers);

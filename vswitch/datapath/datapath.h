@@ -53,6 +53,9 @@ uint16_t datapath_n_workers(const struct datapath *dp);
 // Publishes `view` (the caller keeps it alive until the next publish returns) and waits until every
 // worker has let go of the one before. Returns that time in ns.
 uint64_t datapath_publish(struct datapath *dp, const struct view *view);
+// worker: what is published now, valid until the worker's next quiescent report. For tests, whose
+// queues look at it from their rx_burst.
+const struct view *datapath_published(const struct datapath *dp);
 // A grace period on its own, for slots and ports.
 void datapath_synchronize(struct datapath *dp);
 
