@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,9 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -26,6 +29,7 @@
 #define WAIT_MS 5000
 #define VERSION "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"version\"}\n"
 #define METHODS "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"api.methods\"}\n"
+#define STATS "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"stats.get\"}\n"
 
 static struct control_rig rig;
 static char dir[] = "/tmp/orrery-server-XXXXXX";
@@ -41,10 +45,10 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static int open_server(void **state)
+static int open_with(uint32_t stall_ms)
 {
 	struct control_rig_options options = {
-	        .socket_path = path, .max_clients = 4, .stall_ms = 200};
+	        .socket_path = path, .max_clients = 4, .stall_ms = stall_ms};
 
 	snprintf(path, sizeof(path), "%s/sock", dir);
 	control_rig_open(&rig, &options);
@@ -52,16 +56,40 @@ static int open_server(void **state)
 	return 0;
 }
 
-static int connect_client(void)
+static int open_server(void **state)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	return open_with(200);
+}
+
+static int open_patient(void **state)
+{
+	return open_with(60000);
+}
+
+static int new_client(void)
+{
 	struct timeval patience = {.tv_sec = WAIT_MS / 1000};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_true(fd >= 0);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)), 0);
+	return fd;
+}
+
+static void join_server(int fd)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+}
+
+static int connect_client(void)
+{
+	int fd = new_client();
+
+	join_server(fd);
 	return fd;
 }
 
@@ -256,23 +284,105 @@ static void test_never_reads(void **state)
 	close(other);
 }
 
+// A new client takes the place of the one that asked longest ago, however many sit there.
 static void test_full_house(void **state)
 {
-	int fds[4], waiting;
+	int fds[4], others[20];
 
 	for (int i = 0; i < 4; i++) {
 		fds[i] = connect_client();
 		expect_served(fds[i]);
 	}
-	waiting = connect_client(); // in the backlog
-	send_text(waiting, VERSION);
-	assert_int_equal(poll(&(struct pollfd){.fd = waiting, .events = POLLIN}, 1, 100), 0);
-	expect_served(fds[0]);
-	close(fds[3]);
-	expect_line(waiting, "\"instance\"");
-	for (int i = 0; i < 3; i++)
+	expect_served(fds[0]); // now fds[1] is the one
+	send_text(fds[1], "{\"half"); // which is no request
+	for (int i = 0; i < 20; i++) {
+		others[i] = connect_client();
+		expect_served(others[i]);
+		expect_served(fds[0]);
+		if (i == 0)
+			expect_end(fds[1]);
+	}
+	expect_end(fds[2]);
+	expect_end(fds[3]);
+	send_text(fds[0], STATS);
+	expect_line(fds[0], "\"dropped_clients\":20");
+	for (int i = 0; i < 4; i++)
 		close(fds[i]);
-	close(waiting);
+	for (int i = 0; i < 20; i++)
+		close(others[i]);
+}
+
+static void be_busy(int fd)
+{
+	expect_served(fd);
+	for (int n = 0; n < 40; n++)
+		send_text(fd, METHODS); // more in answers than the kernel takes
+}
+
+// Clients that have answers to take are not idle, whenever they asked.
+static void test_busy_stay(void **state)
+{
+	int fds[4], next, last;
+
+	for (int i = 0; i < 4; i++)
+		fds[i] = connect_client();
+	for (int i = 0; i < 3; i++)
+		be_busy(fds[i]);
+	expect_served(fds[3]);
+	next = connect_client();
+	expect_served(next);
+	expect_end(fds[3]);
+	be_busy(next);
+	last = connect_client(); // all are busy
+	send_text(last, VERSION);
+	assert_int_equal(poll(&(struct pollfd){.fd = last, .events = POLLIN}, 1, 200), 0);
+	close(fds[0]);
+	expect_line(last, "\"instance\"");
+	for (int i = 1; i < 4; i++)
+		close(fds[i]);
+	close(next);
+	close(last);
+}
+
+static int64_t cpu_time_ns(void)
+{
+	struct timespec time;
+	clockid_t clock;
+
+	assert_int_equal(pthread_getcpuclockid(thread, &clock), 0);
+	assert_int_equal(clock_gettime(clock, &time), 0);
+	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+// The process has no descriptor left: clients that are there are served, others wait, and the
+// thread does not spin meanwhile.
+static void test_no_descriptor(void **state)
+{
+	int other = connect_client(), fd = new_client(), probe;
+	struct rlimit before, none;
+	int64_t cpu_ns;
+
+	expect_served(other);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	probe = dup(fd); // the lowest that is free
+	assert_true(probe >= 0);
+	close(probe);
+	none = before;
+	none.rlim_cur = (rlim_t)probe;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(dup(other), -1);
+	join_server(fd);
+	send_text(fd, VERSION);
+	expect_served(other);
+	cpu_ns = cpu_time_ns();
+	assert_int_equal(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 300), 0);
+	cpu_ns = cpu_time_ns() - cpu_ns;
+	expect_served(other);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_true(cpu_ns < 20000000);
+	expect_line(fd, "\"instance\"");
+	close(fd);
+	close(other);
 }
 
 static unsigned count_fds(void)
@@ -379,10 +489,13 @@ int main(void)
 	        SERVED(test_slow_sender),
 	        SERVED(test_never_reads),
 	        SERVED(test_full_house),
+	        cmocka_unit_test_setup_teardown(test_busy_stay, open_patient, close_server),
+	        SERVED(test_no_descriptor),
 	        SERVED(test_descriptors),
 	        cmocka_unit_test(test_stale_socket),
 	};
 
+	(void)signal(SIGPIPE, SIG_IGN); // as the switch does
 	control_rig_eal();
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

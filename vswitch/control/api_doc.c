@@ -37,6 +37,8 @@ static const char intro[] =
         "bytes.\n"
         "* **Limits.** A line has at most 4 MiB and 32 levels. A client that does not read its "
         "answers is dropped.\n"
+        "  Where there are `limits.max_clients`, a new one replaces the one that has been idle "
+        "longest.\n"
         "\n"
         "An error has a `code`, a `message` and in `data` the `field` at fault and the `errno`, if "
         "any:\n"

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -19,6 +20,9 @@
 #include "log.h"
 #include "methods.h"
 #include "peer.h"
+
+#define ACCEPT_PAUSE_MS 100 // when there is no descriptor or no room
+#define WARN_EVERY_MS 1000
 
 struct client {
 	struct client *prev, *next;
@@ -40,10 +44,25 @@ struct server {
 	gid_t gid; // whose members may write
 	int fd;
 	struct event *acceptable;
-	struct client *clients;
+	struct event *accept_again; // timer: accepting pauses
+	struct client *clients; // who asked longest ago comes first
 	uint32_t n_clients;
 	uint64_t n_dropped;
+	uint64_t warn_at_ms; // not before: anybody can cause these warnings
 };
+
+static bool may_warn(struct server *server)
+{
+	struct timespec ts;
+	uint64_t now_ms;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	now_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	if (now_ms < server->warn_at_ms)
+		return false;
+	server->warn_at_ms = now_ms + WARN_EVERY_MS;
+	return true;
+}
 
 static void client_free(struct client *client)
 {
@@ -120,6 +139,13 @@ static void answer_line(struct client *client, const char *line, const int *fds,
 		close(fds[i]);
 }
 
+// It is the last one to go when others need room.
+static void client_touch(struct client *client)
+{
+	DL_DELETE(client->server->clients, client);
+	DL_APPEND(client->server->clients, client);
+}
+
 // A turn: some lines, then the others. Goes on in the next turn if there may be more.
 static void client_turn(struct client *client)
 {
@@ -143,6 +169,8 @@ static void client_turn(struct client *client)
 		for (size_t i = 0; i < n_fds; i++)
 			close(fds[i]);
 	}
+	if (n > 0)
+		client_touch(client);
 	client->paused = evbuffer_get_length(client->out) > SERVER_PAUSE_BYTES;
 	if (!client_flush(client))
 		return;
@@ -235,28 +263,81 @@ static struct client *client_new(struct server *server, int fd)
 	return client;
 }
 
+// No request of it is at work or waits, no answer either. Half a line is no request.
+static bool client_is_idle(const struct client *client)
+{
+	char byte;
+
+	return !client->closing && evbuffer_get_length(client->out) == 0 &&
+	       !event_pending(client->turn, EV_TIMEOUT, NULL) &&
+	       recv(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
+// Room for one more: the client that has been idle longest goes. False when none is idle.
+static bool make_room(struct server *server)
+{
+	struct client *client;
+
+	if (server->n_clients < server->config.max_clients)
+		return true;
+	DL_FOREACH(server->clients, client)
+	{
+		if (!client_is_idle(client))
+			continue;
+		server->n_dropped++;
+		if (may_warn(server))
+			log_warning("socket '%s': %u clients, pid %d uid %u is idle and makes room "
+			            "(%llu dropped so far)",
+			        server->path, server->n_clients, (int)client->peer.pid,
+			        client->peer.uid, (unsigned long long)server->n_dropped);
+		client_free(client);
+		return true;
+	}
+	return false;
+}
+
+// The listener stays readable: asking again at once would take all the time there is.
+static void pause_accepting(struct server *server, const char *why)
+{
+	static const struct timeval pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
+
+	if (may_warn(server))
+		log_warning("socket '%s': %u clients, others wait: %s", server->path,
+		        server->n_clients, why);
+	(void)event_del(server->acceptable);
+	(void)event_add(server->accept_again, &pause);
+}
+
+static void on_accept_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+
+	(void)event_add(server->acceptable, NULL);
+}
+
 static void on_acceptable(evutil_socket_t listener, short what, void *arg)
 {
 	struct server *server = arg;
 	struct client *client;
-	int fd = accept4(server->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd;
 
-	if (fd < 0)
+	if (!make_room(server)) {
+		pause_accepting(server, "all are busy");
 		return;
+	}
+	fd = accept4(server->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_accepting(server, strerror(errno));
+		return;
+	}
 	client = client_new(server, fd);
 	if (client == NULL) {
 		log_err("socket '%s': no memory for a client", server->path);
 		return;
 	}
-	if (peer_identify(fd, server->gid, &client->peer) < 0) {
+	if (peer_identify(fd, server->gid, &client->peer) < 0)
 		client_drop(client, "its identity is not known");
-		return;
-	}
-	if (server->n_clients >= server->config.max_clients) {
-		log_warning(
-		        "socket '%s': %u clients, others wait", server->path, server->n_clients);
-		(void)event_del(server->acceptable);
-	}
 }
 
 static int check_stale(const char *path, const struct sockaddr_un *addr, struct fault *fault)
@@ -352,7 +433,9 @@ int server_create(struct control *control, struct event_base *base,
 	}
 	server->acceptable =
 	        event_new(base, server->fd, EV_READ | EV_PERSIST, on_acceptable, server);
-	if (server->acceptable == NULL || event_add(server->acceptable, NULL) < 0) {
+	server->accept_again = event_new(base, -1, 0, on_accept_again, server);
+	if (server->acceptable == NULL || server->accept_again == NULL ||
+	        event_add(server->acceptable, NULL) < 0) {
 		server_destroy(server);
 		return fault_set(fault, -ENOMEM, NULL, "no memory for the socket");
 	}
@@ -373,6 +456,8 @@ void server_destroy(struct server *server)
 	}
 	if (server->acceptable != NULL)
 		event_free(server->acceptable);
+	if (server->accept_again != NULL)
+		event_free(server->accept_again);
 	if (server->fd >= 0)
 		close(server->fd);
 	if (server->path[0] != '\0')

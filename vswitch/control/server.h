@@ -4,7 +4,8 @@
 //
 // No client can hold up another: a turn of the event loop serves a client a few lines at most; one
 // that has answers waiting is not read any further, and is dropped when it takes none for a while;
-// lines, depth, descriptors and the number of clients have limits.
+// lines, depth, descriptors and the number of clients have limits. Where there are as many as may
+// be, a new one takes the place of the one that has been idle longest.
 #pragma once
 
 #include <stdint.h>
