@@ -3,6 +3,7 @@
 // still finds are taken back, what vanished is dropped, what was made after the last save is
 // adopted. A broken or half-written state is no reason not to start.
 #include <errno.h>
+#include <event2/event.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -261,6 +263,48 @@ static void test_broken(void **state)
 	}
 }
 
+static bool is_file(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+// A save that fails is not the last one: nothing else has to change for the next.
+static void test_failed_save(void **state)
+{
+	char socket_path[64];
+	struct control_rig_options options = {
+	        .state_dir = dir, .socket_path = socket_path, .driver = &lasting_ops};
+	struct timeval soon = {.tv_usec = 4 * STATE_DELAY_MS * 1000};
+	struct control_rig rig;
+	const char *nodes, *links;
+	time_t end = time(NULL) + 20;
+
+	left.n = 0;
+	snprintf(socket_path, sizeof(socket_path), "%s.sock", dir);
+	control_rig_open(&rig, &options);
+	nodes = state_json_path(rig.control->state);
+	links = state_links_path(rig.control->state);
+	call(&rig, "node.add", "{\"name\":\"a\",\"kind\":\"pod\",\"interfaces\":[\"x\",\"y\"]}");
+	call(&rig, "link.set", "{\"from\":\"a/x\",\"to\":\"a/y\"}");
+	// in the way of what is renamed
+	assert_int_equal(mkdir(nodes, 0700), 0);
+	assert_int_equal(mkdir(links, 0700), 0);
+	(void)event_base_loopexit(rig.control->base, &soon);
+	assert_int_equal(event_base_dispatch(rig.control->base), 0); // the save that was due fails
+	assert_false(is_file(nodes));
+	assert_int_equal(rmdir(nodes), 0);
+	state_save_now(rig.control->state); // the half that can be
+	assert_true(is_file(nodes));
+	assert_false(is_file(links));
+	assert_int_equal(rmdir(links), 0);
+	while (!is_file(links) && time(NULL) < end)
+		assert_int_equal(event_base_loop(rig.control->base, EVLOOP_ONCE), 0);
+	assert_true(is_file(links));
+	control_rig_close(&rig, false);
+}
+
 static int make_dir(void **state)
 {
 	lasting_ops = mem_ops;
@@ -281,6 +325,7 @@ int main(void)
 	        cmocka_unit_test(test_vanished_and_unknown),
 	        cmocka_unit_test(test_transient),
 	        cmocka_unit_test(test_broken),
+	        cmocka_unit_test(test_failed_save),
 	};
 
 	control_rig_eal();

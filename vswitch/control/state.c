@@ -29,6 +29,7 @@ struct state {
 	char dir[PATH_MAX - 32];
 	char json_path[PATH_MAX], links_path[PATH_MAX];
 	bool topology_dirty, links_dirty;
+	bool failing; // the last save did
 	uint64_t cost_ms; // of the last save
 	unsigned n_put_off; // times it was, since
 };
@@ -118,6 +119,8 @@ static void schedule(struct state *state)
 		return;
 	if (ms < STATE_DELAY_MS)
 		ms = STATE_DELAY_MS;
+	if (state->failing && ms < STATE_RETRY_MS)
+		ms = STATE_RETRY_MS;
 	(void)event_add(state->timer, &(struct timeval){.tv_sec = (time_t)(ms / 1000),
 	                                      .tv_usec = (suseconds_t)(ms % 1000 * 1000)});
 }
@@ -311,22 +314,46 @@ static int save_links(struct state *state)
 	return finish_new(file, write_links(state->control, file), temp, state->links_path);
 }
 
+// What is not saved stays to be saved.
+static int save_dirty(struct state *state)
+{
+	int ret = 0;
+
+	if (state->topology_dirty) {
+		ret = save_topology(state);
+		if (ret < 0)
+			return ret;
+		state->topology_dirty = false;
+	}
+	if (state->links_dirty) {
+		ret = save_links(state);
+		if (ret < 0)
+			return ret;
+		state->links_dirty = false;
+	}
+	return 0;
+}
+
 void state_save_now(struct state *state)
 {
 	uint64_t start = now_ms();
-	int ret = 0;
+	bool failed_before;
+	int ret;
 
 	if (state == NULL)
 		return;
-	if (state->topology_dirty)
-		ret = save_topology(state);
-	if (ret == 0 && state->links_dirty)
-		ret = save_links(state);
+	ret = save_dirty(state);
 	state->cost_ms = now_ms() - start;
-	state->topology_dirty = false;
-	state->links_dirty = false;
-	if (ret < 0)
-		log_err("state: cannot save to '%s': %s", state->dir, strerror(-ret));
+	failed_before = state->failing;
+	state->failing = ret < 0;
+	if (ret < 0) {
+		if (!failed_before)
+			log_err("state: cannot save to '%s', tried again until it works: %s",
+			        state->dir, strerror(-ret));
+		schedule(state);
+	} else if (failed_before) {
+		log_notice("state: saved to '%s' again", state->dir);
+	}
 }
 
 void state_forget(struct state *state)

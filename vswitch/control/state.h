@@ -13,6 +13,7 @@ struct state;
 
 #define STATE_DELAY_MS 50 // from a change to its being saved
 #define STATE_COST_FACTOR 20 // and at least so many times as long as saving took the last time
+#define STATE_RETRY_MS 1000 // after a save that failed
 
 // Borrows `control`. Makes `dir` if it is not there.
 __attribute__((warn_unused_result)) int state_create(
@@ -22,7 +23,8 @@ void state_destroy(struct state *state);
 // `state` may be NULL in all of these: then nothing is saved.
 void state_topology_changed(struct state *state); // nodes, interfaces, ports, routes
 void state_links_changed(struct state *state);
-void state_save_now(struct state *state); // what has changed
+// What has changed. What cannot be saved is tried again a while later.
+void state_save_now(struct state *state);
 void state_forget(struct state *state); // removes the files: the switch leaves nothing
 
 // At start, drivers open, tables empty: nodes as saved, the ports that the drivers still find,
