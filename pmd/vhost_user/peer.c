@@ -15,7 +15,10 @@
 
 #define MESSAGES_PER_EVENT 64
 #define MESSAGES_PER_SLICE 512 // 8 pairs of rings need some 200 to start
+#define EVENT_NS 500000 // a message that takes longer ends the event
 #define SLICE_NS 10000000
+#define SLICE_USED_NS 5000000 // of the thread's time
+#define PAUSE_FACTOR 4 // so many times what was used: a fifth of the thread at most
 #define LASTING_NS 2000000000 // a connection that held so long was a good one
 
 static uint64_t now_ns(void)
@@ -24,6 +27,15 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+// The thread's own: what others take from it is nobody's fault.
+static uint64_t used_ns(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
 }
 
 static int watch(struct port_driver *driver, int fd, struct event_source *source, uint32_t events)
@@ -259,9 +271,9 @@ static void on_listener(void *owner, uint32_t events)
 
 // --- messages ------------------------------------------------------------------------------------
 
-static int handle_messages(struct vhost_port *p, struct fault *fault)
+static int handle_messages(struct vhost_port *p, uint64_t start_ns, struct fault *fault)
 {
-	for (uint32_t i = 0; i < MESSAGES_PER_EVENT; i++) {
+	for (uint32_t i = 0; i < MESSAGES_PER_EVENT && used_ns() - start_ns < EVENT_NS; i++) {
 		int ret = connection_receive(&p->connection, fault);
 
 		if (ret <= 0)
@@ -291,7 +303,8 @@ static void wait_for_end(struct vhost_port *p)
 	p->in_part = in_part;
 }
 
-static void pause_if_busy(struct vhost_port *p)
+// Messages differ: one that maps memory costs as much as a thousand others.
+static void pause_if_busy(struct vhost_port *p, uint64_t event_ns)
 {
 	struct epoll_event event = {.events = 0, .data.ptr = &p->on_connection};
 	uint64_t now = now_ns();
@@ -299,23 +312,26 @@ static void pause_if_busy(struct vhost_port *p)
 	if (now - p->slice_ns > SLICE_NS) {
 		p->slice_ns = now;
 		p->n_messages = 0;
+		p->slice_used_ns = 0;
 	}
-	if (p->n_messages < MESSAGES_PER_SLICE)
+	p->slice_used_ns += event_ns;
+	if (p->n_messages < MESSAGES_PER_SLICE && p->slice_used_ns < SLICE_USED_NS)
 		return;
 	p->paused = true;
 	(void)epoll_ctl(p->driver->epoll_fd, EPOLL_CTL_MOD, p->connection.fd, &event);
-	retry_put(&p->driver->timer, &p->retry, 0);
+	retry_put(&p->driver->timer, &p->retry, retry_step_of(p->slice_used_ns * PAUSE_FACTOR));
 }
 
 static void on_connection(void *owner, uint32_t events)
 {
 	struct vhost_port *p = owner;
+	uint64_t start_ns = used_ns();
 	struct fault fault = {0};
 	int ret;
 
 	if (p->connection.fd < 0) // closed by an event before this one
 		return;
-	ret = handle_messages(p, &fault);
+	ret = handle_messages(p, start_ns, &fault);
 	if (ret == 0)
 		ret = device_start(&p->device, &fault);
 	if (ret < 0) {
@@ -325,7 +341,7 @@ static void on_connection(void *owner, uint32_t events)
 	hand_over(p);
 	set_state(p, device_runs(&p->device) ? PORT_UP : PORT_DOWN, "");
 	wait_for_end(p);
-	pause_if_busy(p);
+	pause_if_busy(p, used_ns() - start_ns);
 }
 
 // --- life ----------------------------------------------------------------------------------------

@@ -55,6 +55,15 @@ void retry_put(struct retry_timer *timer, struct retry *retry, uint32_t step)
 		set_timer(timer, retry->due_ns);
 }
 
+uint32_t retry_step_of(uint64_t ns)
+{
+	uint32_t step = 0;
+
+	while (step < RETRY_STEPS - 1 && (uint64_t)delays_ms[step] * 1000000 < ns)
+		step++;
+	return step;
+}
+
 void retry_cancel(struct retry_timer *timer, struct retry *retry)
 {
 	if (!retry->queued)

@@ -34,6 +34,8 @@ __attribute__((warn_unused_result)) int retry_timer_init(
 void retry_timer_fini(struct retry_timer *timer);
 // `step` counts from 0 (10 ms), and more than RETRY_STEPS - 1 is that.
 void retry_put(struct retry_timer *timer, struct retry *retry, uint32_t step);
+// The first step that waits at least so long, or the last.
+uint32_t retry_step_of(uint64_t ns);
 // Nothing if it is not waiting.
 void retry_cancel(struct retry_timer *timer, struct retry *retry);
 // The next who is due, taken out; NULL: nobody, and the timer is set for the next.

@@ -42,6 +42,7 @@ struct vhost_port {
 	uint32_t n_breaks; // since it last kept the rules for a while
 	uint32_t n_messages; // in this slice of time
 	uint64_t slice_ns; // its begin
+	uint64_t slice_used_ns; // the control thread's time that they took
 	uint64_t connected_ns;
 	uint64_t n_connects, n_broken;
 	char path[PORT_SOCKET_SIZE];

@@ -758,6 +758,11 @@ static void test_retry_order(void **state)
 	assert_null(retry_next(&timer));
 	retry_put(&timer, &a, 1000);
 	assert_int_equal(a.step, RETRY_STEPS - 1);
+	assert_int_equal(retry_step_of(0), 0);
+	assert_int_equal(retry_step_of(10000000), 0);
+	assert_int_equal(retry_step_of(10000001), 1);
+	assert_int_equal(retry_step_of(40000000), 2);
+	assert_int_equal(retry_step_of(UINT64_MAX), RETRY_STEPS - 1);
 	retry_timer_fini(&timer);
 }
 
