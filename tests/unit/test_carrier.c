@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "control_rig.h"
+#include "log.h"
 #include "state.h"
 
 #define N_MANY 100
@@ -329,6 +331,36 @@ static int remove_dir(void **state)
 	return rmdir(dir) < 0 && errno != ENOENT ? -1 : 0;
 }
 
+// A port that changes its state on and on does not fill the log.
+static void test_flood(void **state)
+{
+	enum log_level level = log_level();
+	int fd = memfd_create("log", MFD_CLOEXEC), err = dup(STDERR_FILENO), n_lines = 0;
+	const struct port_host *host;
+	char text[8192];
+	ssize_t len;
+
+	control_rig_open(&rig, NULL);
+	add("a", false);
+	host = &rig.control->ports.host;
+	log_set_level(LOG_LEVEL_INFO);
+	assert_int_equal(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+	for (int i = 0; i < 1000; i++)
+		host->state_changed(host->arg, &port_of("a/eth0")->port);
+	dup2(err, STDERR_FILENO);
+	log_set_level(level);
+	len = pread(fd, text, sizeof(text), 0);
+	assert_true(len > 0);
+	for (ssize_t i = 0; i < len; i++)
+		n_lines += text[i] == '\n';
+	// a few at once, then one a second, however slow this machine is
+	assert_true(n_lines >= 8 && n_lines < 100);
+	assert_true(port_of("a/eth0")->n_unlogged > 0);
+	close(fd);
+	close(err);
+	control_rig_close(&rig, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -338,6 +370,7 @@ int main(void)
 	        cmocka_unit_test(test_turns),
 	        cmocka_unit_test(test_adopted),
 	        cmocka_unit_test(test_made_again),
+	        cmocka_unit_test(test_flood),
 	};
 
 	control_rig_eal();

@@ -8,12 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core.h"
 #include "log.h"
 #include "reserve.h"
 
 #define VLAN_TAG_BYTES 4
+#define NS_PER_S 1000000000ull
+#define LOG_BURST 8
 
 int ports_init(struct port_table *t, uint32_t max_ports)
 {
@@ -72,6 +75,23 @@ const char *ports_state(const struct switch_port *p, char *reason, size_t reason
 	return state_text(port->ops->get_state(port, reason, reason_size));
 }
 
+// A guest changes its port's state as often as it likes: it gets a line a second, and LOG_BURST at
+// once.
+static bool may_log(struct switch_port *p)
+{
+	struct timespec now;
+	uint64_t now_ns;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	now_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+	if (p->log_due_ns < now_ns)
+		p->log_due_ns = now_ns;
+	if (p->log_due_ns - now_ns > (LOG_BURST - 1) * NS_PER_S)
+		return false;
+	p->log_due_ns += NS_PER_S;
+	return true;
+}
+
 static void host_state_changed(void *arg, struct port *port)
 {
 	struct control *c = arg;
@@ -81,8 +101,18 @@ static void host_state_changed(void *arg, struct port *port)
 
 	if (p == NULL) // not plugged in yet
 		return;
+	if (!may_log(p)) {
+		p->n_unlogged++;
+		return;
+	}
 	state = ports_state(p, reason, sizeof(reason));
-	log_info("port '%s': %s%s%s", port->ref, state, reason[0] != '\0' ? ", " : "", reason);
+	if (p->n_unlogged > 0)
+		log_info("port '%s': %s%s%s, after %u changes that are not told", port->ref, state,
+		        reason[0] != '\0' ? ", " : "", reason, p->n_unlogged);
+	else
+		log_info("port '%s': %s%s%s", port->ref, state, reason[0] != '\0' ? ", " : "",
+		        reason);
+	p->n_unlogged = 0;
 }
 
 static void on_driver_event(evutil_socket_t fd, short what, void *arg)

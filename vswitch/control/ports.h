@@ -31,6 +31,8 @@ struct switch_port {
 	bool carrier_known;
 	bool carrier_due;
 	struct switch_port *due_prev, *due_next;
+	uint64_t log_due_ns; // its states' lines in the log have used up the time until then
+	uint32_t n_unlogged; // changes of state since the last line
 	size_t n_addrs;
 	struct port_addr addrs[PORT_ADDRS_MAX];
 	struct iface_stats base; // the interface's counters when the port was plugged in
