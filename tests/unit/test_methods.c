@@ -4,6 +4,7 @@
 // objects may have more fields than expected, everything else must be equal. "<!" expects an error.
 // Then the form of messages, and docs/api.md against the method table.
 #include <dirent.h>
+#include <event2/event.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +19,7 @@
 
 #include "control_rig.h"
 #include "methods.h"
+#include "sampler.h"
 
 #define GOLDEN ORRERY_SOURCE_ROOT "/tests/unit/golden/api"
 
@@ -307,6 +309,111 @@ static void test_records_file(void **state)
 	control_rig_close(&rig, false);
 }
 
+// --- drivers' counters in stats.top --------------------------------------------------------------
+
+#define N_ASKED_PORTS (2 * SAMPLER_SLICE_PORTS + 10)
+#define N_DROPPED 1000
+
+static struct {
+	struct port_ops ops;
+	unsigned n;
+	uint64_t drops; // of port 7
+} asked;
+
+static void get_stats_counted(struct port *port, struct port_stats *ret_stats)
+{
+	asked.n++;
+	*ret_stats = (struct port_stats){0};
+	if (port->id == 7)
+		ret_stats->rx_dropped = asked.drops += N_DROPPED;
+}
+
+static int create_counted(struct port_driver *driver, const struct port_config *config,
+        struct port *port, struct fault *fault)
+{
+	int ret = mem_ops.create(driver, config, port, fault);
+
+	port->ops = &asked.ops;
+	return ret;
+}
+
+static void open_asked(struct control_rig *rig, const char *socket_path)
+{
+	asked.ops = mem_ops;
+	asked.ops.create = create_counted;
+	asked.ops.get_stats = get_stats_counted;
+	control_rig_open(rig,
+	        &(struct control_rig_options){.driver = &asked.ops, .socket_path = socket_path});
+	for (int i = 0; i < N_ASKED_PORTS; i++) {
+		char params[100];
+		json_t *answer;
+
+		snprintf(params, sizeof(params),
+		        "{\"interface\":\"p%d/x\",\"backend\":\"mem\",\"node_kind\":\"pod\"}", i);
+		answer = control_rig_call(rig, "port.add", params);
+		assert_null(json_object_get(answer, "code"));
+		json_decref(answer);
+	}
+	asked.n = 0;
+}
+
+// Until the drivers were asked for `n` ports; never more than a slice at a time.
+static void turn_until_asked(struct control_rig *rig, unsigned n)
+{
+	while (asked.n < n) {
+		unsigned before = asked.n;
+
+		(void)event_base_loop(rig->control->base, EVLOOP_ONCE);
+		assert_in_range(asked.n - before, 0, SAMPLER_SLICE_PORTS);
+	}
+	assert_int_equal(asked.n, n);
+}
+
+static void expect_top_drops(struct control_rig *rig, const char *params, const char *name)
+{
+	json_t *answer = control_rig_call(rig, "stats.top", params);
+	const json_t *items = json_object_get(answer, "items");
+	const json_t *first = json_array_get(items, 0), *second = json_array_get(items, 1);
+
+	assert_string_equal(json_string_value(json_object_get(first, "name")), name);
+	// in about a second; the machine may be busy
+	assert_in_range(json_integer_value(json_object_get(first, "drop_pps")), N_DROPPED / 20,
+	        N_DROPPED * 20);
+	assert_int_equal(json_integer_value(json_object_get(second, "drop_pps")), 0);
+	json_decref(answer);
+}
+
+static void test_top_asks_drivers(void **state)
+{
+	char path[64];
+	struct control_rig rig;
+
+	snprintf(path, sizeof(path), "/tmp/orrery-methods-%d.sock", getpid());
+	open_asked(&rig, path);
+	json_decref(control_rig_call(&rig, "stats.top", "{\"what\":\"links\"}"));
+	json_decref(control_rig_call(&rig, "stats.top", "{\"what\":\"ports\"}"));
+	assert_int_equal(asked.n, 0); // not while the question waits
+	turn_until_asked(&rig, N_ASKED_PORTS);
+	turn_until_asked(&rig, 2 * N_ASKED_PORTS); // again after a second
+	expect_top_drops(&rig, "{\"what\":\"ports\",\"by\":\"drops\"}", "p7/x");
+	expect_top_drops(&rig, "{\"what\":\"nodes\",\"by\":\"drops\"}", "p7");
+	control_rig_close(&rig, false);
+}
+
+// A switch that is only asked for links leaves drivers alone.
+static void test_top_of_links_asks_none(void **state)
+{
+	struct control_rig rig;
+
+	open_asked(&rig, NULL);
+	for (int i = 0; i < 4; i++)
+		json_decref(control_rig_call(&rig, "stats.top", "{\"what\":\"links\"}"));
+	assert_int_equal(asked.n, 0);
+	json_decref(control_rig_call(&rig, "stats.top", "{\"what\":\"nodes\"}"));
+	assert_int_equal(asked.n, SAMPLER_SLICE_PORTS); // no event loop
+	control_rig_close(&rig, false);
+}
+
 static void test_documentation(void **state)
 {
 	FILE *file = fopen(ORRERY_SOURCE_ROOT "/docs/api.md", "re");
@@ -333,6 +440,8 @@ int main(void)
 	        cmocka_unit_test(test_not_json),
 	        cmocka_unit_test(test_every_method),
 	        cmocka_unit_test(test_records_file),
+	        cmocka_unit_test(test_top_asks_drivers),
+	        cmocka_unit_test(test_top_of_links_asks_none),
 	        cmocka_unit_test(test_documentation),
 	};
 

@@ -787,7 +787,9 @@ static const struct result_field stats_top_result[] = {
         {"totals", "object", "rx_pps, tx_pps, rx_bps, tx_bps, drop_pps"},
         {"player", "object", "as stats.get"},
         {"items", "list of object",
-                "name, pps, bps, drop_pps; of links also to and in_flight_pkts"},
+                "name, pps, bps, drop_pps; of links also to and in_flight_pkts. What a port's "
+                "driver dropped is asked once a second (of n > 2,500 ports every n / 2500), and "
+                "known up to 2 s after the first question"},
         END,
 };
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-// Rates: the difference of two samples.
+// Rates: the difference of two samples. The data path's counters are read at once. Those of drivers
+// may cost a question to the kernel each, in which epochs would wait: they are asked a few ports at
+// a time.
 #include "sampler.h"
 
 #include <errno.h>
@@ -20,6 +22,12 @@ struct sample {
 	struct counts link, port;
 };
 
+// What a port's driver lost.
+struct driver_drops {
+	uint64_t last, last_tsc; // when it was asked last
+	uint64_t grown, span_tsc; // since it was asked before; 0: it was not
+};
+
 struct totals {
 	uint64_t rx_pkts, rx_bytes, tx_pkts, tx_bytes, drops;
 };
@@ -27,6 +35,7 @@ struct totals {
 struct sampler {
 	struct control *control;
 	struct event *timer;
+	struct event *slice_timer;
 	struct sample *last,
 	        *rates; // [max_ifaces]: counters, and what they grew by in the interval
 	struct totals last_totals, total_rates;
@@ -34,6 +43,12 @@ struct sampler {
 	uint64_t interval_ms; // 0: no rates yet
 	unsigned idle_periods;
 	bool running;
+
+	struct driver_drops *drops; // [max_ports], by port id
+	uint64_t drops_since_tsc; // what drops say from before is old
+	uint32_t next_port; // of the pass over all ports, which has ended when this is the last
+	unsigned ports_idle_periods; // nobody asked for ports or nodes
+	bool asks_drivers;
 };
 
 static uint64_t sum_drops(const uint64_t drops[DROP_REASON_COUNT])
@@ -68,17 +83,11 @@ static void sample_iface(struct sampler *s, uint32_t id)
 		now.link = (struct counts){stats.tx_pkts, stats.tx_bytes, sum_drops(stats.drops)};
 	}
 	if (iface != NULL && iface->port != NULL) {
-		const struct port_ops *ops = iface->port->port.ops;
 		struct iface_stats stats;
-		struct port_stats driver = {0};
 
 		datapath_iface_stats(c->dp, id, &stats);
-		if (ops->get_stats != NULL)
-			ops->get_stats(&iface->port->port, &driver);
-		now.port = (struct counts){stats.rx_pkts + stats.tx_pkts,
-		        stats.rx_bytes + stats.tx_bytes,
-		        driver.rx_dropped + driver.tx_full + driver.tx_errors +
-		                driver.tx_peer_dropped};
+		now.port = (struct counts){.pkts = stats.rx_pkts + stats.tx_pkts,
+		        .bytes = stats.rx_bytes + stats.tx_bytes};
 	}
 	s->rates[id].link = grown(&now.link, &s->last[id].link);
 	s->rates[id].port = grown(&now.port, &s->last[id].port);
@@ -121,11 +130,94 @@ static void take_sample(struct sampler *s)
 	s->last_tsc = now;
 }
 
+static void ask_driver(struct sampler *s, struct port *port)
+{
+	struct driver_drops *drops = &s->drops[port->id];
+	uint64_t now = control_now_tsc(), sum;
+	struct port_stats driver = {0};
+
+	if (port->ops->get_stats != NULL)
+		port->ops->get_stats(port, &driver);
+	sum = driver.rx_dropped + driver.tx_full + driver.tx_errors + driver.tx_peer_dropped;
+	*drops = (struct driver_drops){
+	        .last = sum,
+	        .last_tsc = now,
+	        .grown = sum > drops->last ? sum - drops->last : 0,
+	        .span_tsc = drops->last_tsc >= s->drops_since_tsc ? now - drops->last_tsc : 0,
+	};
+}
+
+static void ask_some_drivers(struct sampler *s)
+{
+	const struct port_table *table = &s->control->ports;
+
+	for (unsigned n = 0; n < SAMPLER_SLICE_PORTS && s->next_port < table->ids.end;
+	        s->next_port++) {
+		struct switch_port *p = ports_get(table, s->next_port);
+
+		if (p != NULL) {
+			ask_driver(s, &p->port);
+			n++;
+		}
+	}
+}
+
+static void on_slice_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct sampler *s = arg;
+
+	ask_some_drivers(s);
+	if (s->next_port >= s->control->ports.ids.end)
+		(void)event_del(s->slice_timer);
+}
+
+// A pass over all ports, unless one is under way.
+static void begin_pass(struct sampler *s)
+{
+	static const struct timeval period = {0, SAMPLER_SLICE_MS * 1000};
+
+	if (s->slice_timer == NULL || !event_pending(s->slice_timer, EV_TIMEOUT, NULL)) {
+		s->next_port = 0;
+		if (s->slice_timer != NULL)
+			(void)event_add(s->slice_timer, &period);
+	}
+}
+
+static void stop_asking_drivers(struct sampler *s)
+{
+	if (s->slice_timer != NULL)
+		(void)event_del(s->slice_timer);
+	s->asks_drivers = false;
+}
+
+static void keep_asking_drivers(struct sampler *s)
+{
+	s->ports_idle_periods = 0;
+	if (!s->asks_drivers) {
+		s->asks_drivers = true;
+		s->drops_since_tsc = control_now_tsc();
+		begin_pass(s);
+	}
+	if (s->slice_timer == NULL) {
+		if (s->next_port >= s->control->ports.ids.end)
+			begin_pass(s);
+		ask_some_drivers(s);
+	}
+}
+
+static const unsigned IDLE_PERIODS = SAMPLER_IDLE_S * 1000 / SAMPLER_PERIOD_MS;
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct sampler *s = arg;
 
-	if (++s->idle_periods > SAMPLER_IDLE_S * 1000 / SAMPLER_PERIOD_MS) {
+	if (s->asks_drivers) {
+		if (++s->ports_idle_periods > IDLE_PERIODS)
+			stop_asking_drivers(s);
+		else
+			begin_pass(s);
+	}
+	if (++s->idle_periods > IDLE_PERIODS) {
 		(void)event_del(s->timer);
 		s->running = false;
 		s->last_tsc = 0;
@@ -144,9 +236,13 @@ int sampler_create(struct control *control, struct sampler **ret_sampler, struct
 	s->control = control;
 	s->last = reserve_alloc(control->config.max_ifaces, sizeof(s->last[0]));
 	s->rates = reserve_alloc(control->config.max_ifaces, sizeof(s->rates[0]));
-	if (control->base != NULL)
+	s->drops = reserve_alloc(control->config.max_ports, sizeof(s->drops[0]));
+	if (control->base != NULL) {
 		s->timer = event_new(control->base, -1, EV_PERSIST, on_timer, s);
-	if (s->last == NULL || s->rates == NULL || (control->base != NULL && s->timer == NULL)) {
+		s->slice_timer = event_new(control->base, -1, EV_PERSIST, on_slice_timer, s);
+	}
+	if (s->last == NULL || s->rates == NULL || s->drops == NULL ||
+	        (control->base != NULL && (s->timer == NULL || s->slice_timer == NULL))) {
 		sampler_destroy(s);
 		return fault_set(fault, -ENOMEM, NULL, "no memory for rates");
 	}
@@ -160,8 +256,11 @@ void sampler_destroy(struct sampler *s)
 		return;
 	if (s->timer != NULL)
 		event_free(s->timer);
+	if (s->slice_timer != NULL)
+		event_free(s->slice_timer);
 	reserve_free(s->last, s->control->config.max_ifaces, sizeof(s->last[0]));
 	reserve_free(s->rates, s->control->config.max_ifaces, sizeof(s->rates[0]));
+	reserve_free(s->drops, s->control->config.max_ports, sizeof(s->drops[0]));
 	free(s);
 }
 
@@ -201,6 +300,25 @@ static void add_counts(struct counts *to, const struct counts *from)
 	to->drops += from->drops;
 }
 
+// In the interval, as it was between the last two times that the driver was asked.
+static uint64_t driver_drops(const struct sampler *s, const struct switch_port *p)
+{
+	const struct driver_drops *drops = &s->drops[p->port.id];
+	double span_ms = (double)drops->span_tsc * 1000 / (double)datapath_tsc_hz(s->control->dp);
+
+	if (drops->span_tsc == 0 || drops->last_tsc < s->drops_since_tsc)
+		return 0;
+	return (uint64_t)((double)drops->grown * (double)s->interval_ms / span_ms + 0.5);
+}
+
+static struct counts port_counts(const struct sampler *s, const struct iface *iface)
+{
+	struct counts counts = s->rates[iface->id].port;
+
+	counts.drops = iface->port != NULL ? driver_drops(s, iface->port) : 0;
+	return counts;
+}
+
 static uint32_t list_nodes(const struct sampler *s, struct entry *entries)
 {
 	const struct model *model = &s->control->model;
@@ -214,8 +332,10 @@ static uint32_t list_nodes(const struct sampler *s, struct entry *entries)
 		entries[n] = (struct entry){.id = id};
 		DL_FOREACH(model->nodes[id]->ifaces, iface)
 		{
+			const struct counts port = port_counts(s, iface);
+
 			add_counts(&entries[n].counts, &s->rates[iface->id].link);
-			add_counts(&entries[n].counts, &s->rates[iface->id].port);
+			add_counts(&entries[n].counts, &port);
 		}
 		n++;
 	}
@@ -236,7 +356,8 @@ static uint32_t list_ifaces(const struct sampler *s, enum top_what what, struct 
 		if (there)
 			entries[n++] = (struct entry){
 			        .id = id,
-			        .counts = what == TOP_PORTS ? s->rates[id].port : s->rates[id].link,
+			        .counts = what == TOP_PORTS ? port_counts(s, iface)
+			                                    : s->rates[id].link,
 			};
 	}
 	return n;
@@ -299,6 +420,8 @@ int sampler_top(
 	if (entries == NULL)
 		return fault_set(fault, -ENOMEM, NULL, "no memory for the list");
 	keep_sampling(s);
+	if (query->what != TOP_LINKS)
+		keep_asking_drivers(s);
 	n = query->what == TOP_NODES ? list_nodes(s, entries)
 	                             : list_ifaces(s, query->what, entries);
 	for (uint32_t i = 0; i < n; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 // Rates for stats.top: counters of all links and ports, sampled once a second while somebody asks.
-// Thread: control.
+// While somebody asks for ports or nodes their drivers are asked too what they lost: once a second
+// each, or as often as slices allow. Thread: control.
 #pragma once
 
 #include <jansson.h>
@@ -22,8 +23,13 @@ struct top_query {
 
 #define SAMPLER_PERIOD_MS 1000
 #define SAMPLER_IDLE_S 5 // nobody asked for this long: it stops
+#define SAMPLER_SLICE_PORTS \
+	25 // drivers are asked for this many ports at a time, since each may ask the
+	   // kernel and epochs wait meanwhile
+#define SAMPLER_SLICE_MS 10 // from one slice to the next
 
-// Borrows `control`, whose event base may be NULL: then each question samples.
+// Borrows `control`, whose event base may be NULL: then each question samples,
+// and asks the drivers of one slice.
 __attribute__((warn_unused_result)) int sampler_create(
         struct control *control, struct sampler **ret_sampler, struct fault *fault);
 void sampler_destroy(struct sampler *sampler);
