@@ -49,7 +49,8 @@ pods() {
         <"$work/$name.in" >"$work/$name.out" 2>"$work/$name.log" &
     pid[$name]=$!
     helpers+=("$!")
-    exec {fd[$name]}>"$work/$name.in"
+    exec {opened}>"$work/$name.in"
+    fd[$name]=$opened
 }
 reported() { # NAME JQ-FILTER of the newest report
     local lines
