@@ -4,7 +4,8 @@
 #include "fib6_cache.h"
 
 #include <stdalign.h>
-#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #include "fib6_node.h"
 
@@ -32,16 +33,17 @@ struct fib6_cache {
 
 struct fib6_cache *fib6_cache_create(void)
 {
-	struct fib6_cache *cache = aligned_alloc(LINE_SIZE, sizeof(*cache));
+	// Pages of its own: zeroed, and on a line's start.
+	void *memory = mmap(NULL, sizeof(struct fib6_cache), PROT_READ | PROT_WRITE,
+	        MAP_PRIVATE | MAP_ANONYMOUS, -1 /* fd */, 0 /* offset */);
 
-	if (cache != NULL)
-		memset(cache, 0, sizeof(*cache));
-	return cache;
+	return memory != MAP_FAILED ? memory : NULL;
 }
 
 void fib6_cache_destroy(struct fib6_cache *cache)
 {
-	free(cache);
+	if (cache != NULL)
+		munmap(cache, sizeof(*cache));
 }
 
 // Sets of round 0 are those that were never used.
