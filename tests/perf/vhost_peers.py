@@ -190,6 +190,7 @@ class System:
                 child.kill()
                 child.wait()
         shutil.rmtree(self.work, ignore_errors=True)
+        shutil.rmtree(f"/run/dpdk/peers{self.tag}", ignore_errors=True)
 
 
 class Orrery(System):
