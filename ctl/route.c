@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 // orrery route: which node or port owns an IPv6 prefix.
+#include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <string.h>
 
 #include "cmd.h"
@@ -8,6 +10,9 @@
 #include "json_get.h"
 #include "request.h"
 #include "units.h"
+
+#define PATH_WAIT_MS 10000
+#define PATH_RETRY_MS 20
 
 static void print_added(FILE *out, const json_t *result, const struct invocation *in)
 {
@@ -99,9 +104,26 @@ static void print_path(FILE *out, const json_t *path, const struct invocation *i
 	fprintf(out, "one way %s\n", units_format_duration(text, get_int(path, "delay_ns")));
 }
 
+// Right after a change the next hops are still being computed, and there may be no path yet.
 CMD(route_path)
 {
-	return request_print(cli, in, "route.path", NULL /* key */, print_path);
+	struct fault fault = {0};
+	struct client *client;
+	json_t *path;
+	int ret;
+
+	if (cli_client(cli, &client) != CLI_OK)
+		return CLI_FAILED;
+	for (unsigned ms = 0;; ms += PATH_RETRY_MS) {
+		ret = client_call(
+		        client, "route.path", invocation_params(in), NULL, 0, &path, &fault);
+		if (ret != -EAGAIN || ms >= PATH_WAIT_MS)
+			break;
+		(void)poll(NULL, 0, PATH_RETRY_MS);
+	}
+	if (ret < 0)
+		return cli_fail(cli, &fault);
+	return request_show(cli, in, path, print_path);
 }
 
 static void print_policy(FILE *out, const json_t *policy, const struct invocation *in)

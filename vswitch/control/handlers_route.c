@@ -195,10 +195,13 @@ static int walk(const struct control *c, const struct node *at, const struct nod
 		json_t *hop;
 
 		if (link == NULL || link->record.to == ORRERY_IFACE_NONE ||
-		        n > c->model.node_ids.n_used)
-			return fault_set(fault, -ENOENT, "dst", "no path from '%s' to '%s'%s",
-			        at->name, dst->name,
-			        paths_worker_pending(c->paths) ? " (still computing)" : "");
+		        n > c->model.node_ids.n_used) {
+			bool pending = paths_worker_pending(c->paths);
+
+			return fault_set(fault, pending ? -EAGAIN : -ENOENT, "dst",
+			        "no path from '%s' to '%s'%s", at->name, dst->name,
+			        pending ? " (still computing)" : "");
+		}
 		delay = matrix_delay_now_ns(c->matrix, link, now);
 		hop = json_object();
 		put_str(hop, "node", at->name);

@@ -98,7 +98,8 @@ void input_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 	while (n_same < n && pkts[n_same]->port == pkts[0]->port) {
 		rte_prefetch0(frame_of(pkts[n_same])); // drivers write the other line
 		n_bytes += pkts[n_same]->pkt_len;
-		shortest = RTE_MIN(shortest, pkts[n_same++]->pkt_len);
+		shortest = RTE_MIN(shortest, pkts[n_same]->pkt_len);
+		n_same++;
 	}
 	if (likely(n_same == n && iface_id != DP_NONE && shortest >= RTE_ETHER_HDR_LEN))
 		input_port(w, iface_id, pkts, n, n_bytes);
