@@ -140,7 +140,7 @@ static int setup(struct bench *b, enum poll_mode poll, uint64_t delay_ns, unsign
 	        .pool_frames = 65536 - 1,
 	        .frame_bytes = 1600,
 	        .idle_spin_ns = 100000,
-	        .wake_early_ns = 100000,
+	        .wake_early_ns = 60000,
 	};
 	struct fault fault;
 
