@@ -3,7 +3,8 @@
 // frames and free them. Each row is measured beside the same ports without the data path between
 // them (rx, then tx of the same burst); the difference is what the data path costs.
 //	orrery-bench-datapath [--windows N] [--window-ms N] [--delay-us N] [--cpu N] [--only TEXT]
-//[--json]
+//	    [--attached LINKS] [--json]
+// --attached: so many links besides, plugged in and without traffic.
 // A window in which this thread had less than 95 % of its CPU is thrown away.
 #include <getopt.h>
 #include <rte_cycles.h>
@@ -23,6 +24,7 @@
 #include "rng.h"
 #include "source.h"
 #include "stage.h"
+#include "usage.h"
 
 #define N_PREFIXES 10000
 #define POOL_FRAMES ((1u << 19) - 1)
@@ -30,7 +32,7 @@
 #define CPU_SHARE_MIN 0.95
 
 struct options {
-	unsigned windows, window_ms, delay_us;
+	unsigned windows, window_ms, delay_us, attached;
 	int cpu;
 	const char *only;
 	bool json;
@@ -112,6 +114,22 @@ static void fill_ports(struct bench *bench, const struct scenario *s)
 	}
 }
 
+static void fill_attached(struct bench *bench, uint32_t first, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		bench->links[first + i] = (struct link_params){
+		        .to = first + (i + 1) % n,
+		        .flags = LINK_UP,
+		        .incarnation = 1,
+		        .delay_tsc = 1000,
+		        .queue_bytes = UINT32_MAX,
+		        .queue_pkts = UINT32_MAX,
+		};
+		bench->ifaces[first + i] = (struct dp_iface){.kind = NODE_KIND_POD, .node_id = 1};
+		atomic_store(&bench->ifaces[first + i].port_id, DP_NONE);
+	}
+}
+
 // Random prefixes of 48 to 64 bits, and flows to addresses under them, from ports in random order.
 static void fill_routes(struct bench *bench, const struct scenario *s)
 {
@@ -141,7 +159,7 @@ static void open_bench(struct bench *bench, const struct scenario *s, const stru
 	struct datapath_config config = {
 	        .n_workers = 1,
 	        .poll = POLL_BUSY,
-	        .max_ifaces = 3 * s->n_links,
+	        .max_ifaces = 3 * s->n_links + options->attached,
 	        .max_nodes = 2,
 	        .max_targets = N_PREFIXES,
 	        .max_ports = 2 * s->n_links,
@@ -166,6 +184,7 @@ static void open_bench(struct bench *bench, const struct scenario *s, const stru
 	source_init(&bench->source, datapath_pool(bench->dp, 0), 0, s->burst);
 	fill_ports(bench, s);
 	fill_links(bench, s, options->delay_us * datapath_tsc_hz(bench->dp) / 1000000);
+	fill_attached(bench, 3 * s->n_links, options->attached);
 	fill_routes(bench, s);
 	bench->view = (struct view){.links = bench->links,
 	        .ifaces = bench->ifaces,
@@ -324,7 +343,8 @@ static void parse_options(int argc, char **argv, struct options *options)
 	static const struct option names[] = {{"windows", required_argument, NULL, 'n'},
 	        {"window-ms", required_argument, NULL, 'm'},
 	        {"delay-us", required_argument, NULL, 'd'}, {"cpu", required_argument, NULL, 'c'},
-	        {"only", required_argument, NULL, 'o'}, {"json", no_argument, NULL, 'j'},
+	        {"only", required_argument, NULL, 'o'}, {"attached", required_argument, NULL, 'a'},
+	        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
 	        {NULL, 0, NULL, 0}};
 	int c;
 
@@ -340,10 +360,14 @@ static void parse_options(int argc, char **argv, struct options *options)
 			options->cpu = atoi(optarg);
 		else if (c == 'o')
 			options->only = optarg;
+		else if (c == 'a')
+			options->attached = parse_number(optarg);
 		else if (c == 'j')
 			options->json = true;
 		else
-			exit(2);
+			bench_usage(c, "[--windows N] [--window-ms N] [--delay-us N] [--cpu N] "
+			               "[--only TEXT]\n"
+			               "       [--attached LINKS] [--json]");
 	}
 	if (options->windows > WINDOWS_MAX)
 		bench_die("at most 1000 windows");

@@ -22,6 +22,7 @@
 #include "publish.h"
 #include "rng.h"
 #include "source.h"
+#include "usage.h"
 
 #define WORKERS_MAX 8
 #define PAUSE_MS 2
@@ -285,7 +286,8 @@ static void parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option names[] = {{"links", required_argument, NULL, 'l'},
 	        {"epochs", required_argument, NULL, 'e'}, {"workers", required_argument, NULL, 'w'},
-	        {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+	        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
+	        {NULL, 0, NULL, 0}};
 	int c;
 
 	*options = (struct options){.links = 10000, .epochs = 1000, .workers = 1};
@@ -299,7 +301,7 @@ static void parse_options(int argc, char **argv, struct options *options)
 		else if (c == 'j')
 			options->json = true;
 		else
-			exit(2);
+			bench_usage(c, "[--links N] [--epochs N] [--workers N] [--json]");
 	}
 	if (options->links < 2u * options->workers)
 		bench_die("more links than that, please");

@@ -22,6 +22,7 @@
 #include "fib6.h"
 #include "length_hash.h"
 #include "rng.h"
+#include "usage.h"
 
 #define N_DESTS (1u << 20)
 #define N_HOT 1024u
@@ -441,7 +442,7 @@ int main(int argc, char **argv)
 	char *memory_mb = (char[]){"4096"};
 	int option;
 
-	while ((option = getopt(argc, argv, "n:p:t:m:")) != -1) {
+	while ((option = getopt(argc, argv, "n:p:t:m:h")) != -1) {
 		switch (option) {
 		case 'n':
 			sizes = optarg;
@@ -456,7 +457,9 @@ int main(int argc, char **argv)
 			memory_mb = optarg;
 			break;
 		default:
-			return 2;
+			bench_usage(option,
+			        "[-n 10000,100000,1000000] [-p random,pods,hosts,nested,gateway] "
+			        "[-t fib6,hash,lpm6,rtefib6] [-m MiB]");
 		}
 	}
 	if (start_eal(argv[0], memory_mb) < 0)

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "paths.h"
+#include "usage.h"
 #include "view.h"
 
 #define EARTH_KM 6378.135
@@ -266,7 +267,8 @@ int main(int argc, char **argv)
 	static const struct option names[] = {{"shells", required_argument, NULL, 's'},
 	        {"ground", required_argument, NULL, 'g'}, {"dests", required_argument, NULL, 'd'},
 	        {"epochs", required_argument, NULL, 'e'}, {"several", no_argument, NULL, 'w'},
-	        {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+	        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
+	        {NULL, 0, NULL, 0}};
 	struct options o = {.n_shells = 1, .n_ground = 100, .n_dests = 200, .n_epochs = 50};
 	struct world w;
 	int c;
@@ -285,7 +287,8 @@ int main(int argc, char **argv)
 		else if (c == 'j')
 			o.json = true;
 		else
-			return 2;
+			bench_usage(c, "[--shells 1|5] [--ground N] [--dests N] [--epochs N] "
+			               "[--several] [--json]");
 	}
 	open_world(&w, &o);
 	measure(&w, FROM_NOTHING, "from nothing");

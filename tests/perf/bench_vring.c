@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "usage.h"
 #include "vring.h"
 #include "vring_driver.h"
 
@@ -231,7 +232,8 @@ static void parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option names[] = {{"seconds", required_argument, NULL, 's'},
 	        {"cpu", required_argument, NULL, 'c'}, {"driver-cpu", required_argument, NULL, 'd'},
-	        {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+	        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
+	        {NULL, 0, NULL, 0}};
 	int c, n_cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
 
 	*options = (struct options){.seconds = 0.4, .cpu = n_cpus - 1, .driver_cpu = n_cpus - 2};
@@ -245,7 +247,7 @@ static void parse_options(int argc, char **argv, struct options *options)
 		else if (c == 'j')
 			options->json = true;
 		else
-			exit(2);
+			bench_usage(c, "[--seconds N] [--cpu N] [--driver-cpu N] [--json]");
 	}
 }
 

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Hundreds of thousands of links in a running switch: memory of each, time of a commit.
 
-	sudo tests/perf/many_links.py VSWITCH [LINKS...]      default 100000 1000000
+    sudo tests/perf/many_links.py [--vswitch FILE] [LINKS ...]
 
 Starts a switch of its own without pods' interfaces, makes nodes with 1,000 interfaces each, then plugs
 one link into each interface with a memfd of 64-byte records (matrix.commit), changes the delay of all,
 and of 10,000 of them. Prints resident memory before and after, and the switch's own times.
 """
+import argparse
 import array
 import json
 import os
@@ -19,6 +20,8 @@ import sys
 import tempfile
 import time
 
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+BUILD = os.environ.get("ORRERY_BUILD", os.path.join(TOP, "build"))
 PER_NODE = 1000
 RECORD = "<IIIHHI"  # from, to, set, flags, mtu, delay_ns; the rest is 0
 SET_ALL, SET_DELAY, UP = 0x7FF, 0x4, 1
@@ -104,15 +107,17 @@ def measure(vswitch, n_links, record):
 
 
 def main():
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--vswitch", default=os.path.join(BUILD, "vswitch/orrery-vswitch"))
+    parser.add_argument("links", nargs="*", type=int, default=[100000, 1000000], metavar="LINKS")
+    args = parser.parse_args()
 
     def record(link, to, sets, delay_ns):
         head = struct.pack(RECORD, link, to, sets, UP, 0, delay_ns)
         return head + bytes(64 - len(head))
 
-    for n_links in [int(text) for text in sys.argv[2:]] or [100000, 1000000]:
-        measure(sys.argv[1], n_links, record)
+    for n_links in args.links:
+        measure(args.vswitch, n_links, record)
 
 
 if __name__ == "__main__":

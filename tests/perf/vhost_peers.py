@@ -3,7 +3,7 @@
 """Frames between two vhost-user ports on one core: Orrery beside dpdk-testpmd and OVS-DPDK.
 
     sudo tests/perf/vhost_peers.py [--systems A,B,...] [--rounds N] [--window MS] [--size BYTES]
-                                   [--json]
+                                   [--rate PPS] [--json]
 
 orrery-podsim sends to all of them, on CPU 0; the switch's one worker has CPU 1. All systems are started
 first and then take turns: the others are stopped (SIGSTOP) meanwhile. Between windows
@@ -19,13 +19,14 @@ Systems, each at 64-byte IPv6 frames unless --size says otherwise:
     ovs-normal     NORMAL (learning), one flow
     ovs-1000       1,000 prefixes, 100,000 flows
 and each with "-packed" behind its name, and with ":N" behind that: N connected ports without traffic
-besides the two.
+besides the two. "orrery:N@B": B busy ports instead of two, in pairs; the flows are shared among them.
 Needs 2 MiB hugepages (some 3,000 for all systems), the packages dpdk and openvswitch-switch-dpdk.
 """
 import argparse
 import glob
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -92,9 +93,10 @@ class System:
     needs = ()
 
     def __init__(self, options, label):
-        name, _, idle = label.partition(":")
-        self.packed, self.idle = name.endswith("-packed"), int(idle or 0)
-        self.options, self.label, self.tag = options, label, label.replace(":", "-")
+        name, _, ports = label.partition(":")
+        idle, _, busy = ports.partition("@")
+        self.packed, self.idle, self.busy = name.endswith("-packed"), int(idle or 0), int(busy or 2)
+        self.options, self.label, self.tag = options, label, re.sub("[:@]", "-", label)
         self.work = tempfile.mkdtemp(prefix="orrery-peers.")
         self.pids, self.children = [], []
 
@@ -108,9 +110,10 @@ class System:
         return child
 
     def start_generator(self):
-        ports = 2 + self.idle
-        argv = [f"{BUILD}/podsim/orrery-podsim", "--ports", str(ports), "--active", "2", "--path", self.path(),
-                "--cpu", "0", "--size", str(self.options.size), "--flows", str(self.flows),
+        ports = self.busy + self.idle
+        argv = [f"{BUILD}/podsim/orrery-podsim", "--ports", str(ports), "--active", str(self.busy),
+                "--path", self.path(), "--cpu", "0", "--size", str(self.options.size),
+                "--rate", self.options.rate, "--flows", str(max(1, 2 * self.flows // self.busy)),
                 "--prefixes", str(self.prefixes), "--prefix-base", "fd00:1::/48"]
         if self.options.hugepages:
             argv.append("--hugepages")
@@ -124,7 +127,7 @@ class System:
         wait_for("sockets", lambda: os.path.exists(self.path(ports - 1)))
 
     def routes(self):
-        out = subprocess.run([f"{BUILD}/podsim/orrery-podsim", "--ports", "2", "--prefixes", str(self.prefixes),
+        out = subprocess.run([f"{BUILD}/podsim/orrery-podsim", "--ports", str(self.busy), "--prefixes", str(self.prefixes),
                               "--prefix-base", "fd00:1::/48", "--print-routes"],
                              capture_output=True, text=True, check=True).stdout
         return [line.split() for line in out.splitlines()]
@@ -133,8 +136,8 @@ class System:
         self.start_generator()
         begin = time.monotonic()
         self.start_switch()
-        wait_for(f"{self.label}: {self.idle + 2} ports connected",
-                 lambda: self.report()["ports_up"] == self.idle + 2, 600)
+        wait_for(f"{self.label}: {self.idle + self.busy} ports connected",
+                 lambda: self.report()["ports_up"] == self.idle + self.busy, 600)
         self.connect_s = time.monotonic() - begin
         self.begin()
         self.tid = busiest(self.pids[0])
@@ -199,7 +202,7 @@ class Orrery(System):
 
     def start_switch(self):
         self.sock = f"{self.work}/control"
-        n = max(64, 4 * (self.idle + 2))
+        n = max(64, 4 * (self.idle + self.busy))
         with open(f"{self.work}/conf", "w", encoding="ascii") as file:
             file.write(f'instance = "peers{os.getpid()}{self.tag}"; workers = [1]; poll = "busy"; drivers = ["vhost_user"];\n'
                        f'pool: {{ frames = 131072; }}; socket: {{ path = "{self.sock}"; }}; state_dir = "";\n'
@@ -207,23 +210,29 @@ class Orrery(System):
                        f'vhost_user: {{ socket_dir = "{self.work}/v"; }};\n')
         self.pids = [self.spawn([f"{BUILD}/vswitch/orrery-vswitch", "-c", f"{self.work}/conf"], "switch").pid]
         wait_for("control socket", lambda: os.path.exists(self.sock), 20)
-        self.rpc([("port.add", {"interface": "a/gw0", "backend": "vhost_user", "node_kind": self.kind_a(),
-                                "socket": self.path(0)}),
-                  ("port.add", {"interface": "b/eth0", "backend": "vhost_user", "node_kind": "pod",
-                                "socket": self.path(1)})])
+        for i in range(0, self.busy, 2):
+            self.rpc([("port.add", {"interface": f"{self.node_a(i)}/gw{i}", "backend": "vhost_user",
+                                    "node_kind": self.kind_a, "socket": self.path(i)}),
+                      ("port.add", {"interface": f"b{i}/eth0", "backend": "vhost_user", "node_kind": "pod",
+                                    "socket": self.path(i + 1)})])
         self.connect()
         self.rpc([("port.add", {"interface": f"idle{i}/eth0", "backend": "vhost_user", "node_kind": "pod",
-                                "socket": self.path(i)}) for i in range(2, 2 + self.idle)])
+                                "socket": self.path(i)}) for i in range(self.busy, self.busy + self.idle)])
 
-    def kind_a(self):
-        return "router"
+    kind_a = "router"
+
+    def node_a(self, _):
+        return "a"  # one router, or its table of next hops would grow with the square of the ports
 
     def connect(self):
-        calls = [("node.add", {"name": "a", "kind": "router", "interfaces": ["isl0"]}),
-                 ("link.set", {"from": "a/isl0", "to": "b/eth0", "reverse": True, "delay_ns": 10000})]
+        pairs = range(0, self.busy, 2)
+        calls = [("node.add", {"name": "a", "kind": "router", "interfaces": [f"isl{i}"]}) for i in pairs]
+        calls += [("link.set", {"from": f"a/isl{i}", "to": f"b{i}/eth0", "reverse": True, "delay_ns": 10000})
+                  for i in pairs]
         for prefix, port in self.routes():
-            calls.append(("route.add", {"prefix": prefix, "interface": ["a/gw0", "a/isl0"][int(port)],
-                                        "mac": f"02:00:00:00:00:0{port}"}))
+            pair, odd = int(port) & ~1, int(port) & 1
+            calls.append(("route.add", {"prefix": prefix, "interface": f"a/{'isl' if odd else 'gw'}{pair}",
+                                        "mac": "02:00:00:%02x:%02x:%02x" % tuple(int(port).to_bytes(3, "big"))}))
         self.rpc(calls)
 
     def rpc(self, calls, batch=64):
@@ -250,11 +259,14 @@ class OrreryWire(Orrery):
     name = "orrery-wire"
     prefixes = 1
 
-    def kind_a(self):
-        return "pod"
+    kind_a = "pod"
+
+    def node_a(self, i):
+        return f"a{i}"
 
     def connect(self):
-        self.rpc([("link.set", {"from": "a/gw0", "to": "b/eth0", "reverse": True, "delay_ns": 10000})])
+        self.rpc([("link.set", {"from": f"a{i}/gw{i}", "to": f"b{i}/eth0", "reverse": True, "delay_ns": 10000})
+                  for i in range(0, self.busy, 2)])
 
 
 class Testpmd(System):
@@ -357,6 +369,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--window", type=int, default=400, help="ms")
     parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--rate", default="max", help="frames a second of each busy port")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--hugepages", action="store_true", help="pods' memory in hugepages, too")
     options = parser.parse_args()
@@ -370,10 +383,12 @@ def main():
                 if shutil.which(program) is None:
                     parser.error(f"{label} needs the program {program} (packages dpdk, openvswitch-switch-dpdk)")
             system = kind(options, label)
+            if system.busy != 2 and not isinstance(system, Orrery) or system.busy % 2 != 0:
+                parser.error(f"{label}: an even number of busy ports, and only for Orrery")
             systems.append(system)
             system.start()
             results[label] = []
-            say(f"{label}: started, {system.idle + 2} ports connected in {system.connect_s:.2f} s, "
+            say(f"{label}: started, {system.idle + system.busy} ports connected in {system.connect_s:.2f} s, "
                 f"{system.memory_kib()} KiB resident")
         for i in range(options.rounds):
             for system in systems:
