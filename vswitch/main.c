@@ -18,6 +18,7 @@
 #include "methods.h"
 #include "port_ops.h"
 #include "process.h"
+#include "tsc_hz.h"
 
 enum exit_status { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 
@@ -359,6 +360,7 @@ int main(int argc, char **argv)
 	struct fault fault = {0};
 	enum exit_status status;
 
+	tsc_hz_begin();
 	if (!read_options(argc, argv, &options, &status))
 		return status;
 	if (load_config(&options, &config, &fault) < 0) {

@@ -20,6 +20,7 @@
 
 #include "port_ops.h"
 #include "region.h"
+#include "tsc_hz.h"
 #include "worker.h"
 
 #define RELAY_RING_SIZE 2048
@@ -202,7 +203,7 @@ int datapath_create(
 	dp = calloc(1, sizeof(*dp));
 	if (dp == NULL)
 		return fault_set(fault, -ENOMEM, NULL, "no memory");
-	dp->tsc_hz = rte_get_tsc_hz();
+	dp->tsc_hz = tsc_hz();
 	dp->n_workers = config->n_workers;
 	dp->max_ports = config->max_ports;
 	ret = create_shared(dp, config, fault);
