@@ -168,12 +168,12 @@ over_handover() {
 
 # Pings and compares (the caller's compare()); prints the line with the least difference, since what
 # else runs on this computer only ever adds. A line where the path changed counts only if there is no
-# other. The argument adds to the tolerance, for each link.
+# other.
 best_of_pings() {
     local sent tries
     : >"$work/tries.tsv"
     for ((tries = 0; tries < pings_max; tries++)); do
-        ((tries < pings_min)) || ! is_near "$1" || break
+        ((tries < pings_min)) || ! is_near || break
         sent=$(ping_once) || continue
         # shellcheck disable=SC2086 # two words
         compare $sent >>"$work/tries.tsv"
@@ -185,16 +185,15 @@ best_of_pings() {
         END { if (best == "") best = other; if (best == "") exit 1; print best }' "$work/tries.tsv"
 }
 
-is_near() { awk -F '\t' -v tolerance="$tolerance_ms" -v link_ms="$1" '
-    $4 != "-" && ($4 < 0 ? -$4 : +$4) <= tolerance + link_ms * (2 * split($5, path, " ") + 2) { near = 1 }
+is_near() { awk -F '\t' -v tolerance="$tolerance_ms" '
+    $4 != "-" && ($4 < 0 ? -$4 : +$4) <= tolerance { near = 1 }
     END { exit !near }' "$work/tries.tsv"; }
 
-# Of the differences: count, within the tolerance (and the argument for each link), median and largest
-# size.
+# Of the differences: count, within the tolerance, median and largest size.
 agreement() {
-    awk -F '\t' '$4 != "-" { print ($4 < 0 ? -$4 : +$4), 2 * split($5, path, " ") + 2 }' "$work/samples.tsv" |
-        sort -n | awk -v tolerance="$tolerance_ms" -v link_ms="${1:-0}" '
-            { size[NR] = $1; within += $1 <= tolerance + link_ms * $2 }
+    awk -F '\t' '$4 != "-" { print ($4 < 0 ? -$4 : +$4) }' "$work/samples.tsv" |
+        sort -n | awk -v tolerance="$tolerance_ms" '
+            { size[NR] = $1; within += $1 <= tolerance }
             END { printf "%d %d %.3f %.3f\n", NR, within,
                       NR ? size[int((NR + 1) / 2)] : 0, NR ? size[NR] : 0 }'
 }

@@ -116,7 +116,7 @@ round_trips() {
     printf '   %-8s  %11s  %11s  %11s  %s\n' 'sky time' measured computed difference satellites
     : >"$work/samples.tsv"
     while ((good < samples && tries++ < samples * 3)); do
-        line=$(best_of_pings 0) || continue
+        line=$(best_of_pings) || continue
         echo "$line" >>"$work/samples.tsv"
         printf '%s\n' "$line" | awk -F '\t' '{
             printf "   %-8s  %8.3f ms  %8.3f ms  %11s  %s\n", $1, $2, $3,
@@ -248,7 +248,7 @@ main() {
 
     head_line "3. ping -6 from ${names[0]} to ${names[1]}, beside the round trip computed from the orbits"
     round_trips
-    read -r n within median largest < <(agreement 0)
+    read -r n within median largest < <(agreement)
     say "   $within of $n within $tolerance_ms ms; typical difference $median ms, largest $largest ms"
     if ((n < samples / 2 || within < n)); then
         say "   they do not agree"
