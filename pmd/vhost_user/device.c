@@ -197,6 +197,7 @@ static int start_ring(struct device *d, uint32_t idx, struct fault *fault)
 	        .avail_addr = ring->avail_addr,
 	        .used_addr = ring->used_addr,
 	        .call_fd = ring->call_fd,
+	        .caller = d->config->caller,
 	        .inflight = inflight,
 	        .max_frame = d->config->max_frame,
 	        .port = d->config->port_id,

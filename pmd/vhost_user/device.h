@@ -34,6 +34,7 @@
 #define VIRTIO_F_VERSION_1 (1ull << 32)
 #define VIRTIO_F_RING_PACKED (1ull << 34)
 
+struct caller;
 struct mapping;
 struct mapping_pool;
 
@@ -47,6 +48,7 @@ struct fd_budget {
 struct device_config {
 	struct mapping_pool *mappings;
 	struct fd_budget *budget;
+	struct caller *caller; // for calls of its rings, by control and by its worker
 	uint32_t ring_size_max;
 	uint16_t n_pairs;
 	uint16_t mtu;

@@ -78,6 +78,7 @@ struct vring {
 
 	// worker writes, control reads
 	alignas(64) struct vring_counters counters;
+	struct caller *caller; // constant; here because a call is counted too
 };
 
 static_assert(offsetof(struct vring, window) == 64, "one line before it");

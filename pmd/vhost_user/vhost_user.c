@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "caller.h"
 #include "log.h"
 #include "port_mac.h"
 
@@ -167,7 +168,29 @@ static void vhost_user_close(struct port_driver *driver, bool keep)
 		close(driver->alarm.event_fd);
 	if (driver->epoll_fd >= 0)
 		close(driver->epoll_fd);
+	for (uint16_t i = 0; driver->callers != NULL && i < driver->n_workers; i++)
+		caller_fini(&driver->callers[i]);
+	free(driver->callers);
 	free(driver);
+}
+
+static int open_callers(struct port_driver *driver, struct fault *fault)
+{
+	struct fault why = {0};
+	int ret = 0;
+
+	driver->callers = calloc(driver->n_workers, sizeof(*driver->callers));
+	if (driver->callers == NULL)
+		return fault_set(fault, -ENOMEM, NULL, "out of memory");
+	for (uint16_t i = 0; i < driver->n_workers; i++)
+		driver->callers[i] = (struct caller){.file = -1};
+	for (uint16_t i = 0; i < driver->n_workers && ret == 0; i++)
+		ret = caller_init(&driver->callers[i], &why);
+	if (ret < 0)
+		log_warning("driver vhost_user: no asynchronous I/O for calls (%s): a guest that "
+		            "is a process can make its worker wait",
+		        why.message);
+	return 0;
 }
 
 static int open_events(struct port_driver *driver, struct fault *fault)
@@ -209,6 +232,8 @@ static int vhost_user_open(const struct port_driver_config *config, struct port_
 	raise_limit(driver, config->max_ports);
 	ret = socket_dir_init(
 	        &driver->dir, config->vhost_user != NULL ? config->vhost_user : &defaults, fault);
+	if (ret == 0)
+		ret = open_callers(driver, fault);
 	if (ret == 0)
 		ret = open_events(driver, fault);
 	if (ret < 0) {
@@ -288,6 +313,7 @@ static struct vhost_port *make_port(
 	p->device_config = (struct device_config){
 	        .mappings = driver->mappings,
 	        .budget = &driver->budget,
+	        .caller = &driver->callers[port->worker],
 	        .ring_size_max = driver->ring_size_max,
 	        .n_pairs = config->queue_pairs != 0 ? config->queue_pairs : 1,
 	        .mtu = config->mtu != 0 ? config->mtu : MTU_DEFAULT,

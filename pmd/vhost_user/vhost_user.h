@@ -53,6 +53,7 @@ struct vhost_port {
 struct port_driver {
 	const struct port_host *host; // borrowed
 	struct rte_mempool *const *pools;
+	struct caller *callers; // [n_workers]
 	uint16_t n_workers;
 	uint32_t ring_size_max;
 	uint32_t frame_bytes;

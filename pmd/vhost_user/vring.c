@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <rte_mempool.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
+#include "caller.h"
 #include "resume.h"
 #include "ring_state.h"
 
@@ -51,6 +51,7 @@ int vring_start(struct vring *vring, const struct vring_config *config)
 	        .size = config->size,
 	        .mask = config->size - 1,
 	        .call_fd = config->call_fd,
+	        .caller = config->caller,
 	        .call_due = true,
 	        .inflight = config->inflight,
 	        .max_frame = config->max_frame,
@@ -111,8 +112,10 @@ void vring_call(struct vring *vring)
 	if (vring->call_fd < 0 || vring_get_fault(vring) != VRING_FAULT_NONE ||
 	        !layout_of(vring)->wants_call(vring))
 		return;
-	eventfd_write(vring->call_fd, 1); // full is as good: the guest has not looked yet
-	count(&vring->counters.calls, 1);
+	if (caller_call(vring->caller, vring->call_fd))
+		count(&vring->counters.calls, 1);
+	else
+		vring->call_due = true;
 }
 
 bool vring_arm(struct vring *vring)

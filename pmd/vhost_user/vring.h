@@ -11,8 +11,8 @@
 // dropped and counted.
 //
 // Threads. vring_start, vring_stop and vring_set_call: control, while no worker uses the ring. The
-// rest: the owning worker. Nothing here blocks, allocates (but mbufs) or logs; the eventfd write of
-// vring_call is the only system call.
+// rest: the owning worker. Nothing here blocks, allocates (but mbufs) or logs; the system
+// call of vring_call is the only one.
 #pragma once
 
 #include <stdalign.h>
@@ -27,6 +27,7 @@
 // Descriptors of one frame: bounds what a guest can have its worker do for it.
 #define VRING_CHAIN_MAX 256
 
+struct caller;
 struct rte_mbuf;
 struct rte_mempool;
 
@@ -60,6 +61,7 @@ struct vring_config {
 	bool used_wrap;
 	uint64_t desc_addr, avail_addr, used_addr; // packed: ring, driver area, device area
 	int call_fd; // borrowed, an eventfd; -1: the guest polls
+	struct caller *caller; // borrowed, for call_fd
 	void *inflight; // this ring's part of the shared region (INFLIGHT_SHMFD), NULL: not
 	                // negotiated
 	uint16_t max_frame; // longest frame that is taken or given, bytes; a buffer of the pool
@@ -73,7 +75,7 @@ struct vring_counters {
 	        bad_pkts; // dropped: no frame in it, offload not offered, longer than a buffer
 	_Atomic uint64_t no_mbuf; // left in the ring for want of a buffer, bursts
 	_Atomic uint64_t full; // frames for which the receive ring had no room
-	_Atomic uint64_t calls; // eventfd writes
+	_Atomic uint64_t calls; // of its eventfd
 };
 
 // Opaque but for what the inlines below touch. Heap or inside another object; 64-byte aligned.
@@ -115,7 +117,7 @@ bool vring_pending(const struct vring *vring);
 struct port_watch vring_watch(const struct vring *vring);
 
 // Tells the guest of used buffers if there are any that it wants to be told of (flags or event
-// index). At most one eventfd write.
+// index). At most one system call, which does not wait for the guest.
 void vring_call(struct vring *vring);
 // Asks the guest to kick when it makes something available; true if something is there already.
 bool vring_arm(struct vring *vring);

@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "caller.h"
 #include "connection.h"
 #include "device.h"
 #include "mapping.h"
@@ -36,6 +37,7 @@ struct fuzz {
 };
 
 static int kinds[N_KINDS];
+static struct caller caller;
 static struct mapping_pool *mappings;
 
 static void check(bool good)
@@ -60,6 +62,7 @@ static void make_kinds(void)
 	kinds[5] = pipes[0];
 	kinds[6] = pipes[1];
 	kinds[7] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	check(caller_init(&caller, NULL) == 0);
 	check(mapping_pool_create(&mappings, NULL) == 0);
 }
 
@@ -203,6 +206,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz.config = (struct device_config){
 	        .mappings = mappings,
 	        .budget = &fuzz.budget,
+	        .caller = &caller,
 	        .ring_size_max = 1024,
 	        .n_pairs = 2,
 	        .mtu = 1500,

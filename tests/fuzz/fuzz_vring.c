@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "caller.h"
 #include "rng.h"
 #include "vring.h"
 #include "vring_driver.h"
@@ -37,6 +38,7 @@ struct target {
 	size_t inflight_size, ring_size;
 	uint8_t *ring;
 	int call_fd;
+	struct caller caller;
 };
 
 static struct target target;
@@ -70,6 +72,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	target.vring = aligned_alloc(64, vring_size());
 	target.call_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	guest_init(&target.guest);
+	if (caller_init(&target.caller, NULL) < 0)
+		return -1;
 	return target.pool == NULL || target.vring == NULL ? -1 : 0;
 }
 
@@ -90,6 +94,7 @@ static void open_ring(struct bytes *bytes)
 	        .avail_wrap = true,
 	        .used_wrap = true,
 	        .call_fd = flags & 64 ? target.call_fd : -1,
+	        .caller = &target.caller,
 	        .max_frame = MAX_FRAME};
 	config->size = config->packed ? size % MAX_SIZE + 1 : 1u << size % 7;
 	config->desc_addr = guest_user_addr(&target.guest, addr);

@@ -333,11 +333,20 @@ static void test_calls_at_once(void **state)
 	close_connected(&rig);
 }
 
+// Descriptors of no bytes, up to the available index.
+static void offer_useless(struct rig *rig, uint16_t idx)
+{
+	uint16_t *avail = (uint16_t *)(rig->front.memory + 0x4000 + 0x1000); // of ring 1
+
+	for (uint16_t i = 0; i < FRONT_RING_SIZE; i++)
+		avail[2 + i] = i;
+	__atomic_store_n(&avail[1], idx, __ATOMIC_RELEASE);
+}
+
 // Buffers of frames that are none are used like any, and the guest is told of them.
 static void test_call_for_useless(void **state)
 {
 	struct rte_mbuf *pkts[4];
-	uint16_t *avail;
 	struct rig rig;
 
 	open_connected(&rig, 1);
@@ -345,16 +354,46 @@ static void test_call_for_useless(void **state)
 	vhost_user_ops.tx_flush(rig.polled);
 	assert_int_equal(vhost_user_ops.rx_burst(rig.polled, pkts, 4), 0);
 	(void)calls_made(&rig);
-	avail = (uint16_t *)(rig.front.memory + 0x4000 + 0x1000);
-	for (uint16_t i = 0; i < FRONT_RING_SIZE; i++)
-		avail[2 + i] = i; // descriptors of no bytes
-	avail[1] = FRONT_RING_SIZE;
+	offer_useless(&rig, FRONT_RING_SIZE);
 	assert_int_equal(vhost_user_ops.rx_burst(rig.polled, pkts, 4), 0);
 	assert_int_equal(calls_made(&rig), 1);
 	for (int i = 0; i < 100 && vhost_user_ops.pending(rig.polled); i++)
 		assert_int_equal(vhost_user_ops.rx_burst(rig.polled, pkts, 4), 0);
 	assert_false(vhost_user_ops.pending(rig.polled));
 	assert_true(calls_made(&rig) > 0);
+	close_connected(&rig);
+}
+
+// A front end shares the flags of its eventfds: without O_NONBLOCK, and with a call's counter full
+// and a kick's empty, a plain write or read would wait for ever.
+static void test_eventfds_that_block(void **state)
+{
+	const uint64_t full = UINT64_MAX - 1;
+	struct rte_mbuf *pkts[4];
+	struct message m;
+	uint64_t n;
+	struct rig rig;
+
+	alarm(10); // ends the test
+	open_connected(&rig, 1);
+	start_pair(&rig);
+	(void)calls_made(&rig);
+	assert_int_equal(write(rig.front.call_fd, &full, sizeof(full)), sizeof(full));
+	assert_int_equal(fcntl(rig.front.call_fd, F_SETFL, 0), 0);
+	assert_int_equal(fcntl(rig.front.kick_fd, F_SETFL, 0), 0);
+	for (uint16_t i = 1; i <= 1000; i++) { // more than completions can wait
+		offer_useless(&rig, i);
+		assert_int_equal(vhost_user_ops.rx_burst(rig.polled, pkts, 4), 0);
+	}
+	vhost_user_ops.disarm(rig.polled);
+	// control calls too, when a ring ends
+	offer_useless(&rig, 1001);
+	front_send_state(&rig.front, MESSAGE_GET_VRING_BASE, 1, 0);
+	settle(&rig);
+	assert_int_equal(front_receive(&rig.front, &m, NULL), MESSAGE_HEADER_SIZE + 8);
+	assert_int_equal(read(rig.front.call_fd, &n, sizeof(n)), sizeof(n));
+	assert_true(n >= full);
+	alarm(0);
 	close_connected(&rig);
 }
 
@@ -843,6 +882,7 @@ int main(void)
 	        cmocka_unit_test(test_quiesce),
 	        cmocka_unit_test(test_calls_at_once),
 	        cmocka_unit_test(test_call_for_useless),
+	        cmocka_unit_test(test_eventfds_that_block),
 	        cmocka_unit_test(test_mtu_and_ack),
 	        cmocka_unit_test(test_memory_slots),
 	        cmocka_unit_test(test_inflight),

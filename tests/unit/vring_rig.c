@@ -13,8 +13,12 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include "caller.h"
+
 #define N_MBUFS 1023u
 
+// plain writes: children call as well, and share no context
+static struct caller caller = {.file = -1};
 static struct rte_mempool *pool; // of the group; cmocka has one state a test
 
 static int start_eal(void)
@@ -85,6 +89,7 @@ static int setup(void **state)
 	        .avail_addr = guest_user_addr(&rig->guest, rig->driver.driver_addr),
 	        .used_addr = guest_user_addr(&rig->guest, rig->driver.device_addr),
 	        .call_fd = rig->call_fd,
+	        .caller = &caller,
 	        .inflight = rig->inflight,
 	        .max_frame = RIG_MAX_FRAME,
 	        .port = RIG_PORT,
