@@ -21,13 +21,15 @@
 #include "log.h"
 #include "state.h"
 
-#define LEFT_MAX 8
+#define LEFT_MAX 64
 
 // A driver whose ports outlive the switch: those of mem, and a list of what it finds.
 static struct {
 	struct port_found found[LEFT_MAX];
 	size_t n;
-	size_t n_adopted;
+	size_t n_adopted, n_served;
+	size_t n_links; // that workers saw when the first one was adopted
+	struct control_rig *rig;
 } left;
 
 static int scan_left(struct port_driver *driver, void (*found)(const struct port_found *, void *),
@@ -38,12 +40,28 @@ static int scan_left(struct port_driver *driver, void (*found)(const struct port
 	return 0;
 }
 
+static void serve_left(struct port_driver *driver)
+{
+	left.n_served++;
+}
+
+static size_t count_links(const struct control *c)
+{
+	const struct view *view = publisher_view(c->publisher);
+	size_t n = 0;
+
+	for (uint32_t id = 0; id < c->model.iface_ids.end; id++)
+		n += view->links[id].to != DP_NONE;
+	return n;
+}
+
 static int adopt_left(struct port_driver *driver, const struct port_found *found, struct port *port,
         struct fault *fault)
 {
 	struct port_config config = {.netns_fd = -1, .mtu = found->mtu};
 
-	left.n_adopted++;
+	if (left.n_adopted++ == 0)
+		left.n_links = count_links(left.rig->control);
 	memcpy(config.mac, found->mac, sizeof(config.mac));
 	memcpy(config.ref, found->ref, sizeof(config.ref));
 	return mem_ops.create(driver, &config, port, fault);
@@ -65,6 +83,8 @@ static void start(struct control_rig *rig)
 {
 	struct control_rig_options options = {.state_dir = dir, .driver = &lasting_ops};
 
+	left.rig = rig;
+	left.n_adopted = left.n_served = left.n_links = 0;
 	control_rig_open(rig, &options);
 }
 
@@ -189,6 +209,34 @@ static void test_vanished_and_unknown(void **state)
 	control_rig_close(&rig, false);
 }
 
+// Many ports: the first have their links, and their driver is served, before the last is there.
+static void test_first_need_not_wait(void **state)
+{
+	struct control_rig rig;
+	char params[96], ref[16];
+
+	left.n = 0;
+	start(&rig);
+	populate(&rig);
+	for (int i = 0; i < 40; i++) {
+		snprintf(params, sizeof(params),
+		        "{\"interface\":\"p%d/x\",\"backend\":\"mem\",\"node_kind\":\"pod\"}", i);
+		call(&rig, "port.add", params);
+	}
+	kill_switch(&rig);
+	for (uint32_t i = 0; i < 40; i++) {
+		snprintf(ref, sizeof(ref), "p%u/x", i);
+		leave(i, ref, "");
+	}
+	start(&rig);
+	assert_int_equal(left.n_adopted, 40);
+	assert_int_equal(left.n_links, 2);
+	assert_true(left.n_served >= 2);
+	// what was held back is published
+	assert_false(publisher_dirty(rig.control->publisher));
+	control_rig_close(&rig, false);
+}
+
 // Nodes that port.add made, one of them linked. Their ports went while no switch ran: they go too.
 static void test_transient(void **state)
 {
@@ -310,6 +358,7 @@ static int make_dir(void **state)
 	lasting_ops = mem_ops;
 	lasting_ops.scan = scan_left;
 	lasting_ops.adopt = adopt_left;
+	lasting_ops.handle_events = serve_left;
 	return mkdtemp(dir) != NULL ? 0 : -1;
 }
 
@@ -323,6 +372,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_everything),
 	        cmocka_unit_test(test_vanished_and_unknown),
+	        cmocka_unit_test(test_first_need_not_wait),
 	        cmocka_unit_test(test_transient),
 	        cmocka_unit_test(test_broken),
 	        cmocka_unit_test(test_failed_save),

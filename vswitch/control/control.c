@@ -36,7 +36,9 @@ double control_uptime_s(const struct control *c)
 
 uint64_t control_publish(struct control *c)
 {
-	return publisher_dirty(c->publisher) ? publisher_commit(c->publisher) : 0;
+	if (c->publish_held || !publisher_dirty(c->publisher))
+		return 0;
+	return publisher_commit(c->publisher);
 }
 
 int control_prepare_matrix(

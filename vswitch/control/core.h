@@ -42,6 +42,7 @@ struct control {
 	struct orrery_record *records; // [max_ifaces], where records from a file are checked
 	uint64_t applied_tsc; // when the last worker used the last epoch
 	uint64_t n_requests;
+	bool publish_held; // control_publish waits: more is coming
 	bool keep; // pods' interfaces stay when the switch stops
 	bool stopping;
 };
@@ -74,7 +75,7 @@ void topology_iface_del(struct control *control, struct iface *iface);
 bool topology_node_busy(
         const struct control *control, const struct node *node, struct fault *fault);
 
-// Publishes what is pending, if anything is. Returns ns until the last worker used it.
+// Publishes what is pending, if anything is and nobody holds it. Returns ns until the last worker used it.
 uint64_t control_publish(struct control *control);
 // The staged matrix becomes the next epoch.
 __attribute__((warn_unused_result)) int control_commit_matrix(struct control *control,

@@ -122,6 +122,16 @@ static void on_driver_event(evutil_socket_t fd, short what, void *arg)
 	slot->ops->handle_events(slot->driver);
 }
 
+void ports_serve_drivers(struct control *c)
+{
+	for (size_t i = 0; i < c->ports.n_drivers; i++) {
+		struct driver_slot *slot = &c->ports.drivers[i];
+
+		if (slot->ops->handle_events != NULL)
+			slot->ops->handle_events(slot->driver);
+	}
+}
+
 // The driver's own events are served between others, by this thread.
 static int watch_driver(struct control *c, struct driver_slot *slot, struct fault *fault)
 {
@@ -493,7 +503,7 @@ void ports_del(struct control *c, struct switch_port *const *ports, size_t n, bo
 		unplug(c, ports[i]);
 	// one grace period for all: the routes' if there were any
 	if (publisher_dirty(c->publisher))
-		control_publish(c);
+		publisher_commit(c->publisher);
 	else
 		datapath_synchronize(c->dp);
 	for (size_t i = 0; i < n; i++) {

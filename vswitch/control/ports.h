@@ -60,6 +60,8 @@ void ports_fini(struct port_table *table);
 // Opens the configured drivers and gives their shared queues to the workers.
 __attribute__((warn_unused_result)) int ports_open_drivers(
         struct control *control, struct fault *fault);
+// Handles what the drivers have to do now, for who is not back in the event loop soon.
+void ports_serve_drivers(struct control *control);
 // Unplugs every port and closes the drivers; with `keep` the pods' interfaces stay.
 void ports_close_drivers(struct control *control, bool keep);
 

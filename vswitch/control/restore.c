@@ -13,6 +13,9 @@
 #include "log.h"
 #include "state.h"
 
+#define SERVE_PORTS 16 // ports that are taken back before others get a turn
+#define PUBLISH_PORTS 1024 // and before what belongs to them is published
+
 struct found_list {
 	struct port_found *found;
 	size_t n, max;
@@ -170,13 +173,28 @@ static void make_again(struct control *c, const json_t *saved)
 	json_decref(params);
 }
 
+static void publish_held(struct control *c)
+{
+	if (publisher_dirty(c->publisher))
+		publisher_commit(c->publisher);
+}
+
+// The first ports need not wait for the last: their peers are answered meanwhile.
+static void give_turn(struct control *c, size_t n_ports)
+{
+	if (n_ports % SERVE_PORTS == 0)
+		ports_serve_drivers(c);
+	if (n_ports % PUBLISH_PORTS == 0)
+		publish_held(c);
+}
+
 static int restore_driver(struct control *c, size_t driver, const json_t *root, struct fault *fault)
 {
 	const struct port_ops *ops = c->ports.drivers[driver].ops;
 	struct found_list list = {0};
 	json_t *by_ref = json_object(), *saved;
 	const char *ref;
-	size_t n = 0;
+	size_t n = 0, n_made = 0;
 	int ret = 0;
 
 	index_ports(root, ops->name, by_ref);
@@ -186,14 +204,17 @@ static int restore_driver(struct control *c, size_t driver, const json_t *root, 
 		if (adopt_one(c, driver, &list.found[i],
 		            json_object_get(by_ref, list.found[i].ref)) == 0)
 			n++;
+		give_turn(c, i + 1);
 		json_object_del(by_ref, list.found[i].ref);
 	}
 	if (ret == 0) {
 		json_object_foreach (by_ref, ref, saved) {
-			if (ops->scan == NULL)
+			if (ops->scan == NULL) {
 				make_again(c, saved);
-			else
+				give_turn(c, ++n_made);
+			} else {
 				log_notice("port '%s': dropped, its interface is gone", ref);
+			}
 		}
 	}
 	if (n > 0)
@@ -272,16 +293,20 @@ int state_restore(struct control *c, struct fault *fault)
 	             *routes = json_object_get(root, "routes");
 	int ret = 0;
 
+	c->publish_held = true;
 	for (size_t i = 0; i < json_array_size(nodes); i++)
 		restore_node(c, json_array_get(nodes, i));
-	control_publish(c);
+	// links first: frames flow from the moment that both ends' ports are there
+	if (root != NULL)
+		restore_links(c, state_links_path(c->state));
+	publish_held(c);
 	for (size_t i = 0; ret == 0 && i < c->ports.n_drivers; i++)
 		ret = restore_driver(c, i, root, fault);
 	for (size_t i = 0; i < json_array_size(routes); i++)
 		restore_route(c, json_array_get(routes, i));
-	if (root != NULL)
-		restore_links(c, state_links_path(c->state));
 	expire_nodes(c);
+	c->publish_held = false;
+	control_publish(c);
 	json_decref(root);
 	return ret;
 }
