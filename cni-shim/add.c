@@ -10,6 +10,7 @@
 #include "client.h"
 #include "device_info.h"
 #include "netns.h"
+#include "owner.h"
 #include "pod_dir.h"
 #include "result.h"
 #include "switch.h"
@@ -303,10 +304,8 @@ static void undo_socket(const struct add *add)
 static int add_steps(struct add *add, json_t **ret_result, struct cni_error *err)
 {
 	const struct cni_conf *conf = &add->call->conf;
-	int ret = cni_owner(conf, add->call->env, add->owner, err);
+	int ret = look_into_netns(add, err);
 
-	if (!ret)
-		ret = look_into_netns(add, err);
 	if (!ret)
 		ret = switch_connect(conf->socket, conf->timeout_ms, &add->client, NULL, err);
 	if (!ret)
@@ -348,6 +347,7 @@ int verb_add(struct cni_call *call, json_t **ret_result, struct cni_error *err)
 	add.att.sandbox = call->env->netns;
 	add.att.dns = json_object_get(call->conf.root, "dns");
 	snprintf(add.ref, sizeof(add.ref), "%s/%s", call->conf.node, call->conf.interface);
+	cni_owner(&call->conf, call->env, add.owner);
 	ret = add_steps(&add, ret_result, err);
 	if (!ret)
 		cni_log(&call->log, LOG_LEVEL_INFO, "attached as %s, mac %s", add.ref, add.att.mac);

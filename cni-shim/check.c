@@ -8,6 +8,7 @@
 
 #include "client.h"
 #include "netns.h"
+#include "owner.h"
 #include "pod_dir.h"
 #include "result.h"
 #include "switch.h"
@@ -146,10 +147,9 @@ static int check_steps(struct check *check, struct cni_error *err)
 	char owner[CNI_OWNER_SIZE];
 	size_t index;
 	bool is_vhost = check->call->conf.is_vhost;
-	int ret = cni_owner(&check->call->conf, env, owner, err);
+	int ret;
 
-	if (ret)
-		return ret;
+	cni_owner(&check->call->conf, env, owner);
 	interface = cni_result_find_interface(
 	        check->call->conf.prev_result, env->ifname, env->netns, &index);
 	if (!interface)

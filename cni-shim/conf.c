@@ -226,27 +226,3 @@ const char *cni_conf_version_text(const char *text, size_t len, char buf[16])
 	json_decref(root);
 	return buf;
 }
-
-static int owner_too_long(const struct cni_conf *conf, struct cni_error *err)
-{
-	return cni_fail(err, CNI_E_CONFIG, conf->name,
-	        "name: with CNI_CONTAINERID and CNI_IFNAME it must fit %d characters",
-	        CNI_OWNER_SIZE - 7);
-}
-
-int cni_owner(const struct cni_conf *conf, const struct cni_env *env,
-        char ret_owner[CNI_OWNER_SIZE], struct cni_error *err)
-{
-	int len = snprintf(ret_owner, CNI_OWNER_SIZE, "cni:%s:%s:%s", conf->name, env->containerid,
-	        env->ifname);
-
-	return len < CNI_OWNER_SIZE ? 0 : owner_too_long(conf, err);
-}
-
-int cni_owner_prefix(
-        const struct cni_conf *conf, char ret_prefix[CNI_OWNER_SIZE], struct cni_error *err)
-{
-	int len = snprintf(ret_prefix, CNI_OWNER_SIZE, "cni:%s:", conf->name);
-
-	return len < CNI_OWNER_SIZE ? 0 : owner_too_long(conf, err);
-}

@@ -16,7 +16,6 @@
 
 #define CNI_ADDRS_MAX 8 // as many as a port takes
 #define CNI_ROUTES_MAX 16 // the same
-#define CNI_OWNER_SIZE 192
 #define CNI_TIMEOUT_MS_DEFAULT 10000
 #define CNI_SOCKET_SIZE 108 // sockaddr_un.sun_path, with its 0
 
@@ -89,10 +88,3 @@ const char *cni_conf_version_text(const char *text, size_t len, char buf[16]);
 // Calls `warn` for every key that neither CNI nor we know.
 void cni_conf_unknown_keys(
         const struct cni_conf *conf, void (*warn)(const char *key, void *arg), void *arg);
-
-// The owner of this attachment, and the start that all owners of the network share. Return 0 or
-// CNI_E_CONFIG when the names are too long together.
-__attribute__((warn_unused_result)) int cni_owner(const struct cni_conf *conf,
-        const struct cni_env *env, char ret_owner[CNI_OWNER_SIZE], struct cni_error *err);
-__attribute__((warn_unused_result)) int cni_owner_prefix(
-        const struct cni_conf *conf, char ret_prefix[CNI_OWNER_SIZE], struct cni_error *err);

@@ -7,6 +7,7 @@
 
 #include "client.h"
 #include "netns.h"
+#include "owner.h"
 #include "pod_dir.h"
 #include "result.h"
 #include "switch.h"
@@ -51,10 +52,9 @@ static int delete_port(struct cni_call *call, struct cni_error *err)
 	char owner[CNI_OWNER_SIZE];
 	struct client *client;
 	bool down = false, any = false;
-	int ret = cni_owner(conf, call->env, owner, err);
+	int ret;
 
-	if (ret)
-		return ret;
+	cni_owner(conf, call->env, owner);
 	ret = switch_connect(conf->socket, conf->timeout_ms, &client, &down, err);
 	if (ret && !down)
 		return ret;

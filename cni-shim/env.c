@@ -90,7 +90,7 @@ static bool ifname_is_valid(const char *name)
 {
 	size_t len = strlen(name);
 
-	if (len < 1 || len > 15 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+	if (len < 1 || len > CNI_IFNAME_MAX || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return false;
 	for (; *name; name++) {
 		// the kernel takes other bytes too, but they cannot be written into JSON

@@ -8,6 +8,8 @@
 
 #include "error.h"
 
+#define CNI_IFNAME_MAX 15 // of the kernel: IFNAMSIZ - 1
+
 enum cni_verb {
 	CNI_ADD,
 	CNI_DEL,

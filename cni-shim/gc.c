@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "owner.h"
 #include "pod_dir.h"
 #include "switch.h"
 #include "verbs.h"
@@ -21,11 +22,12 @@ static json_t *valid_owners(const struct cni_conf *conf)
 		        .containerid = json_string_value(json_object_get(item, "containerID")),
 		        .ifname = json_string_value(json_object_get(item, "ifname")),
 		};
-		struct cni_error ignored = {0};
 		char owner[CNI_OWNER_SIZE];
 
-		if (!cni_owner(conf, &env, owner, &ignored)) // else ADD did not take it either
-			json_object_set_new(owners, owner, json_true());
+		if (strlen(env.ifname) > CNI_IFNAME_MAX) // ADD did not take it either
+			continue;
+		cni_owner(conf, &env, owner);
+		json_object_set_new(owners, owner, json_true());
 	}
 	return owners;
 }
@@ -61,10 +63,9 @@ static int collect(struct cni_call *call, struct cni_error *err)
 	char prefix[CNI_OWNER_SIZE];
 	json_t *ports, *valid;
 	struct client *client;
-	int ret = cni_owner_prefix(conf, prefix, err);
+	int ret;
 
-	if (ret)
-		return ret;
+	cni_owner_prefix(conf, prefix);
 	ret = switch_connect(conf->socket, conf->timeout_ms, &client, NULL, err);
 	if (ret)
 		return ret;

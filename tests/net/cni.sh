@@ -6,6 +6,7 @@
 #   attach POD IFNAME                     ADD that must succeed; its result is prevResult of later calls
 cni_network=net-$instance
 cni_conf_json={}
+cni_id_tail=            # longer ids of containers
 declare -A cni_prev=()   # POD/IFNAME: result of ADD
 orrery_cni=$ORRERY_BUILD/cni-shim/orrery-cni
 cni_path=$work:/usr/lib/cni
@@ -22,7 +23,7 @@ cni() {
     if [[ $prev && $verb != ADD ]]; then
         conf=$(jq -c --argjson prev "$prev" '. + {prevResult: $prev}' <<<"$conf")
     fi
-    if env -i CNI_COMMAND="$verb" CNI_CONTAINERID="id-$name" CNI_NETNS="$ns" CNI_IFNAME="$ifname" \
+    if env -i CNI_COMMAND="$verb" CNI_CONTAINERID="id-$name$cni_id_tail" CNI_NETNS="$ns" CNI_IFNAME="$ifname" \
         CNI_PATH="$cni_path" CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAME=$name" \
         "$orrery_cni" <<<"$conf" >"$out" 2>>"$work/cni.err"; then
         status=0

@@ -173,6 +173,27 @@ ok "a is not" equal "$(field '[.items[].interface] | join(" ")' port.list)" b/et
 ok "DEL of what the last switch made" code 0 DEL b eth0
 ok "nothing is left" equal "$(n_ports)" 0
 
+# --- names longer than an alias ------------------------------------------------------------------
+long=$(printf 'x%.0s' {1..250})
+cni_conf "{\"name\":\"$long\",\"prefix\":\"fd00:7::/64\"}"
+cni_id_tail=$long
+ok "DEL before any ADD" code 0 DEL a eth0
+attach a eth0
+attach b eth0
+ok "CHECK" code 0 CHECK a eth0
+stop_switch KILL
+launch_switch
+ok "the next switch knows whose port it is" code 0 CHECK a eth0
+valid=$(jq -cn --arg tail "$long" '{"cni.dev/valid-attachments": [{containerID: ("id-b" + $tail), ifname: "eth0"}]}')
+cni_conf "$(jq -c --arg n "$long" '. + {name: $n, prefix: "fd00:7::/64"}' <<<"$valid")"
+ok "GC spares the other" code 0 GC "" ""
+ok "DEL after it" code 0 DEL a eth0
+ok "only the other is left" equal "$(field '[.items[].interface] | join(" ")' port.list)" b/eth0
+ok "DEL of the other" code 0 DEL b eth0
+ok "nothing is left" equal "$(n_ports)" 0
+cni_id_tail=
+cni_conf '{"prefix":"fd00:7::/64"}'
+
 # --- limits --------------------------------------------------------------------------------------
 stop_switch
 start_switch 'limits = { max_ports = 1; };'

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "conf.h"
+#include "owner.h"
 #include "template.h"
 
 static const struct cni_env pod_env = {
@@ -501,22 +502,51 @@ static void test_mac(void **state)
 	assert_int_equal(cni_mac_parse("02:ab:cd:00:00:011", mac), -EINVAL);
 }
 
-static void test_owner(void **state)
+static void assert_owner(
+        const char *network, const char *id, const char *ifname, const char *expected)
 {
 	struct cni_env env = pod_env;
-	struct cni_conf conf = {.name = "leo"};
-	struct cni_error err = {0};
-	char owner[CNI_OWNER_SIZE], long_id[CNI_OWNER_SIZE + 1];
+	struct cni_conf conf = {.name = network};
+	char owner[CNI_OWNER_SIZE], prefix[CNI_OWNER_SIZE];
 
-	env.containerid = "c1";
-	assert_int_equal(cni_owner(&conf, &env, owner, &err), 0);
-	assert_string_equal(owner, "cni:leo:c1:net1");
-	assert_int_equal(cni_owner_prefix(&conf, owner, &err), 0);
-	assert_string_equal(owner, "cni:leo:");
-	memset(long_id, 'a', sizeof(long_id) - 1);
-	long_id[sizeof(long_id) - 1] = '\0';
-	env.containerid = long_id;
-	assert_int_equal(cni_owner(&conf, &env, owner, &err), CNI_E_CONFIG);
+	env.containerid = id;
+	env.ifname = ifname;
+	cni_owner(&conf, &env, owner);
+	assert_string_equal(owner, expected);
+	cni_owner_prefix(&conf, prefix);
+	assert_memory_equal(owner, prefix, strlen(prefix));
+	assert_int_equal(strcspn(prefix + 4, ":") + 5, strlen(prefix));
+}
+
+// These names stand in aliases of running systems: they must not change.
+static void test_owner(void **state)
+{
+	char owner[CNI_OWNER_SIZE], other[CNI_OWNER_SIZE], id[301];
+	struct cni_env env = pod_env;
+	struct cni_conf conf = {.name = id};
+
+	assert_owner("leo", "c1", "net1", "cni:leo:c1:net1");
+	assert_owner("a-network-with-a-name-of-33-bytes", "c1", "eth0",
+	        "cni:a-netwo~eb2437e4da6f8694c49e88e1:c1:eth0");
+	assert_owner("a-network-with-a-name-of-32-byte", pod_env.containerid, "fifteen-letters",
+	        "cni:a-network-with-a-name-of-32-byte:"
+	        "4f2a0123456789abcdef4f2a0123456789abcdef4f2a0123456789abcdefabcd:fifteen-letters");
+	memset(id, 'a', sizeof(id) - 1);
+	id[sizeof(id) - 1] = '\0';
+	assert_owner(id, id, "fifteen-letters",
+	        "cni:aaaaaaa~ccc6f1443c88b837fd66dc0e:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa~"
+	        "ccc6f1443c88b837fd66dc0e:fifteen-letters");
+	env.containerid = id;
+	env.ifname = "fifteen-letters";
+	cni_owner(&conf, &env, owner);
+	assert_int_equal(strlen(owner), CNI_OWNER_SIZE - 1);
+	// what differs anywhere differs
+	for (size_t i = 0; i < sizeof(id) - 1; i++) {
+		id[i] = 'b';
+		cni_owner(&conf, &env, other);
+		assert_string_not_equal(owner, other);
+		id[i] = 'a';
+	}
 }
 
 int main(void)

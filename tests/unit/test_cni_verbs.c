@@ -635,6 +635,38 @@ static void test_gc(void **state)
 	json_decref(port_of(b, "cni:leo-2:c3:eth0"));
 }
 
+// CNI limits neither the network's name nor the container's id.
+static void test_long_names(void **state)
+{
+	struct bench *b = *state;
+	char network[200], id[2][200];
+
+	memset(network, 'n', sizeof(network));
+	memset(id, 'c', sizeof(id));
+	network[sizeof(network) - 1] = id[0][sizeof(id[0]) - 1] = id[1][sizeof(id[1]) - 1] = '\0';
+	id[1][sizeof(id[1]) - 2] = 'd'; // the last character makes the difference
+	set(b, "name", json_string(network));
+	b->env.args = "K8S_POD_NAME=long";
+	b->env.containerid = id[0];
+	assert_int_equal(call(b, "DEL"), 0);
+	assert_int_equal(call(b, "ADD"), 0);
+	set(b, "prevResult", json_incref(b->answer));
+	assert_int_equal(call(b, "CHECK"), 0);
+	b->env.containerid = id[1];
+	assert_int_equal(call(b, "CHECK"), 105);
+	assert_int_equal(call(b, "DEL"), 0);
+	assert_int_equal(fake_switch_n_ports(b->sw), 1);
+	set(b, "cni.dev/valid-attachments",
+	        json_pack("[{s:s, s:s}]", "containerID", id[0], "ifname", "eth0"));
+	assert_int_equal(call(b, "GC"), 0);
+	assert_int_equal(fake_switch_n_ports(b->sw), 1);
+	set(b, "cni.dev/valid-attachments",
+	        json_pack("[{s:s, s:s}, {s:s, s:s}]", "containerID", id[1], "ifname", "eth0",
+	                "containerID", id[0], "ifname", "eth0-is-too-long"));
+	assert_int_equal(call(b, "GC"), 0);
+	assert_int_equal(fake_switch_n_ports(b->sw), 0);
+}
+
 static void test_input(void **state)
 {
 	struct bench *b = *state;
@@ -947,6 +979,7 @@ int main(void)
 	        TEST(test_check),
 	        TEST(test_status),
 	        TEST(test_gc),
+	        TEST(test_long_names),
 	        TEST(test_input),
 	        TEST(test_log_file),
 	        TEST(test_parallel),
