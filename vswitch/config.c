@@ -516,6 +516,8 @@ static int read_tree(
 	ret = read_group(&source, config_root_setting(tree));
 	if (ret == 0)
 		ret = settle(source.config, name, fault);
+	if (ret == 0)
+		ret = config_check_refs(&source, config_root_setting(tree));
 	if (ret < 0) {
 		config_free(source.config);
 		return ret;

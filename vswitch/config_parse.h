@@ -28,3 +28,7 @@ __attribute__((warn_unused_result)) int config_get_integer(
 __attribute__((warn_unused_result)) int config_read_objects(
         struct config_source *source, config_setting_t *setting);
 bool config_is_objects(const char *name);
+
+// After all lists are read and defaults set: whether all that they name will be there.
+__attribute__((warn_unused_result)) int config_check_refs(
+        struct config_source *source, const config_setting_t *root);

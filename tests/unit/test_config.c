@@ -130,7 +130,8 @@ static void test_values(void **state)
 	        "links = ( { from = \"a/x\"; to = \"b/y\"; delay = \"4.2ms\"; slope = \"-21us\";"
 	        " rate = \"10mbit\"; loss = \"0.5%\"; bad = \"2ms\"; good = \"1s\";"
 	        " queue = \"64KiB\"; } );\n"
-	        "nodes = ( { name = \"a\"; kind = \"pod\"; interfaces = [\"x\"]; } );\n";
+	        "nodes = ( { name = \"a\"; kind = \"pod\"; interfaces = [\"x\"]; },"
+	        " { name = \"b\"; kind = \"pod\"; interfaces = [\"y\"]; } );\n";
 	struct config *c = NULL;
 	struct fault fault = {0};
 	const json_t *link;
@@ -147,11 +148,11 @@ static void test_values(void **state)
 	assert_int_equal(c->slot_ns, 500);
 	assert_int_equal(c->frame_bytes, 4096);
 	assert_int_equal(c->socket_mode, 0600);
-	assert_int_equal(c->n_calls, 2);
+	assert_int_equal(c->n_calls, 3);
 	assert_string_equal(
 	        c->calls[0].method, "node.add"); // before the link, whatever the file's order
-	link = c->calls[1].params;
-	assert_string_equal(c->calls[1].where, "text:7: links[0]");
+	link = c->calls[2].params;
+	assert_string_equal(c->calls[2].where, "text:7: links[0]");
 	assert_int_equal(json_integer_value(json_object_get(link, "delay_ns")), 4200000);
 	assert_int_equal(json_integer_value(json_object_get(link, "slope_ns_s")), -21000);
 	assert_int_equal(json_integer_value(json_object_get(link, "rate_bps")), 10000000);
