@@ -139,6 +139,7 @@ static enum cli_exit name_to_json(
 struct conversion {
 	int err;
 	const char *what; // was expected
+	const char *range; // of the number
 	const char *param;
 	json_t *value;
 };
@@ -150,28 +151,34 @@ static struct conversion convert(const struct parameter *parameter, const char *
 	switch (parameter->kind) {
 	case VALUE_INTEGER:
 		c.what = "a whole number";
+		c.range = "0 to 9223372036854775807";
 		c.err = parse_integer(text, &c.value);
 		break;
 	case VALUE_DURATION_NS:
 	case VALUE_DURATION_US:
 		c.what = "a duration with its unit, such as 4.2ms or 150us";
+		c.range = "0 or 1ns to 9223372036s";
 		c.err = parse_duration(
 		        text, parameter->kind == VALUE_DURATION_US ? 1000 : 1, &c.value);
 		break;
 	case VALUE_SLOPE:
 		c.what = "a change a second, such as 3.4us/s or -3.4us/s";
+		c.range = "0 or up to 9223372036s/s, whole ns/s";
 		c.err = parse_slope(text, &c.value);
 		break;
 	case VALUE_RATE:
 		c.what = "a rate in bits a second, such as 10gbit or 2.5mbit, or unlimited";
+		c.range = "1bit to 9223372tbit, or unlimited";
 		c.err = parse_rate(text, &c.value);
 		break;
 	case VALUE_QUEUE:
 		c.what = "bytes, such as 64k, or packets, such as 100p";
+		c.range = "0 to 9223372036854775807 bytes or packets";
 		c.err = parse_queue(text, &c.param, &c.value);
 		break;
 	case VALUE_PROBABILITY:
 		c.what = "a share from 0% to 100%, such as 0.1% or 0.001";
+		c.range = "0% to 100%";
 		c.err = parse_probability(text, &c.value);
 		break;
 	case VALUE_CHOICE:
@@ -239,7 +246,7 @@ enum cli_exit value_set(
 		char what[256];
 
 		if (c.err == -ERANGE)
-			return cli_usage(cli, "%s: '%s' is out of range", parameter->name, text);
+			return expected(cli, parameter, c.range, text);
 		snprintf(what, sizeof(what), "%s%s",
 		        parameter->kind == VALUE_CHOICE ? "one of: " : "", c.what);
 		return expected(cli, parameter, what, text);

@@ -30,6 +30,7 @@ struct key {
 	const char *choices; // KEY_CHOICE: "a|b", its place is the value
 	uint64_t min, max, fallback;
 	const char *fallback_text; // KEY_TEXT, KEY_NAME
+	const char *unit; // KEY_COUNT: for messages
 };
 
 #define AT(member) .offset = offsetof(struct config, member)
@@ -48,7 +49,7 @@ static const struct key keys[] = {
                 .fallback = LOG_LEVEL_INFO},
         {"memory.hugepages", KEY_CHOICE, AT(hugepages), .choices = "auto|on|off",
                 .fallback = HUGEPAGES_AUTO},
-        {"memory.megabytes", KEY_COUNT, AT(memory_mb), .max = 1 << 20},
+        {"memory.megabytes", KEY_COUNT, AT(memory_mb), .max = 1 << 20, .unit = " MiB"},
         {"limits.max_nodes", KEY_COUNT, AT(max_nodes), .min = 1, .max = 1 << 20, .fallback = 16384},
         {"limits.max_interfaces", KEY_COUNT, AT(max_ifaces), .min = 1, .max = 1 << 20,
                 .fallback = 65536},
@@ -68,7 +69,8 @@ static const struct key keys[] = {
         {"idle.wake_early", KEY_DURATION, AT(wake_early_ns), .max = 10 * MS, .fallback = 60 * US},
         {"idle.sweep", KEY_DURATION, AT(sweep_ns), .min = 100 * US, .max = 1000 * MS,
                 .fallback = 5 * MS},
-        {"icmp.rate_pps", KEY_COUNT, AT(icmp_rate_pps), .min = 1, .max = 1000000, .fallback = 100},
+        {"icmp.rate_pps", KEY_COUNT, AT(icmp_rate_pps), .min = 1, .max = 1000000, .fallback = 100,
+                .unit = " a second"},
         {"routing.convergence", KEY_DURATION, AT(convergence_ns), .max = 3600000 * MS},
         {"routing.equal_paths", KEY_CHOICE, AT(equal_paths), .choices = "one|flow",
                 .fallback = EQUAL_PATHS_ONE},
@@ -157,6 +159,7 @@ int config_get_integer(const config_setting_t *setting, long long *ret_value)
 static int set_number(struct config_source *source, const config_setting_t *setting,
         const struct key *key, uint64_t value, const char *shown)
 {
+	const char *unit = key->unit != NULL ? key->unit : key->type == KEY_SIZE ? " bytes" : "";
 	char min[UNITS_TEXT_SIZE], max[UNITS_TEXT_SIZE];
 
 	if (value >= key->min && value <= key->max) {
@@ -167,8 +170,8 @@ static int set_number(struct config_source *source, const config_setting_t *sett
 		return config_refuse(source, setting, NULL, "expected %s to %s, not %s",
 		        units_format_duration(min, (int64_t)key->min),
 		        units_format_duration(max, (int64_t)key->max), shown);
-	return config_refuse(source, setting, NULL, "expected %" PRIu64 " to %" PRIu64 ", not %s",
-	        key->min, key->max, shown);
+	return config_refuse(source, setting, NULL, "expected %" PRIu64 " to %" PRIu64 "%s, not %s",
+	        key->min, key->max, unit, shown);
 }
 
 static int read_count(

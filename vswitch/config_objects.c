@@ -165,7 +165,7 @@ static const char *expected(enum field_type type)
 	        [FIELD_SLOPE] = "a duration a second such as \"-21us\"",
 	        [FIELD_RATE] = "a rate such as \"10gbit\", or bit/s",
 	        [FIELD_SIZE] = "a size such as \"64KiB\", or bytes",
-	        [FIELD_SHARE] = "a share such as \"0.1%\" or 0.001",
+	        [FIELD_SHARE] = "a share of 0% to 100% such as \"0.1%\" or 0.001",
 	        [FIELD_TEXTS] = "a list of strings",
 	        [FIELD_GROUPS] = "a list of groups",
 	};

@@ -14,6 +14,32 @@ struct check {
 	struct fault *fault;
 };
 
+// A record would keep these as 0 (epoch.c).
+static int check_shares(
+        const struct check *check, const char *key, const struct scenario_link *link)
+{
+	const struct {
+		const char *name;
+		double share, step;
+	} rows[] = {
+	        {"jitter_corr", link->jitter_corr, 0x1p-16},
+	        {"loss", link->loss, 0x1p-32},
+	        {"loss_bad", link->loss_bad, 0x1p-32},
+	        {"duplicate", link->duplicate, 0x1p-16},
+	        {"reorder", link->reorder, 0x1p-16},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].share > 0 && rows[i].share < rows[i].step / 2)
+			return fault_set(check->fault, -ERANGE, key,
+			        "%s: %s.%s: %g would be rounded to 0, the smallest is %.4g%% "
+			        "(1/%.0f)",
+			        check->file, key, rows[i].name, rows[i].share, rows[i].step * 100,
+			        1 / rows[i].step);
+	}
+	return 0;
+}
+
 static int check_link(const struct check *check, const char *key, const struct scenario_link *link)
 {
 	if (link->rate_bps != 0 && link->rate_bps < 1000)
@@ -27,7 +53,7 @@ static int check_link(const struct check *check, const char *key, const struct s
 	if (link->good_ns != 0 && (link->good_ns < 1000 || link->bad_ns < 1000))
 		return fault_set(check->fault, -EINVAL, key,
 		        "%s: %s: 'good' and 'bad' are at least 1us", check->file, key);
-	return 0;
+	return check_shares(check, key, link);
 }
 
 static int check_shell(const struct check *check, const struct scenario *scenario,

@@ -632,7 +632,7 @@ static const struct bad_file {
         {set_record_set, "records[9].set: 0x800; expected bits of 0x7ff"},
         {set_record_flags, "records[9].flags: 0x4"},
         {set_record_reserved, "records[9].reserved: 1; expected 0"},
-        {set_record_delay, "records[9].delay_ns: 4000000001; expected at most"},
+        {set_record_delay, "records[9].delay_ns: 4000000001 ns; expected at most 4000000000 ns"},
         {set_record_order, "expected them sorted"},
         {set_record_unplugged, "records[9].set: 0x4 of a link that is not plugged"},
         {set_record_loss, "records[9].good_us: 1 with bad_us 0"},

@@ -127,6 +127,10 @@ static void test_refusals(void **state)
 	                "shells.isl.rate", "expected a rate like"},
 	        {HEAD "shells: ({ " SHELL_REST " isl: { loss = \"200%\"; }; });", "shells.isl.loss",
 	                "expected a share"},
+	        {HEAD "shells: ({ " SHELL_REST " isl: { reorder = \"0.0007%\"; }; });",
+	                "shells.isl",
+	                "isl.reorder: 7e-06 would be rounded to 0, the smallest is "
+	                "0.001526%"},
 	        {HEAD "shells: ({ " SHELL_REST " isl: { good = \"1s\"; }; });", "shells.isl",
 	                "go together"},
 	        {HEAD "shells: ({ " SHELL_REST " isl: { rate = \"10bit\"; }; });", "shells.isl",

@@ -378,7 +378,7 @@ int ephemeris_record_check(
 	if (record->reserved != 0)
 		return fault_set(fault, -EINVAL, "reserved", "%u; expected 0", record->reserved);
 	if (record->delay_ns > EPHEMERIS_DELAY_MAX_NS)
-		return fault_set(fault, -ERANGE, "delay_ns", "%u; expected at most %u",
+		return fault_set(fault, -ERANGE, "delay_ns", "%u ns; expected at most %u ns",
 		        record->delay_ns, EPHEMERIS_DELAY_MAX_NS);
 	if ((set & ORRERY_SET_LOSS) != 0 && (record->good_us == 0) != (record->bad_us == 0))
 		return fault_set(fault, -EINVAL, "good_us",

@@ -70,15 +70,18 @@ static const char *access_name(enum access access)
 static void type_text(const struct param *p, char *buf, size_t size)
 {
 	struct param entry = {.type = p->of};
+	int len = 0;
 
 	if (p->type == PARAM_LIST)
 		snprintf(buf, size, "list of %s", param_type_name(&entry));
 	else if (p->type == PARAM_CHOICE)
 		snprintf(buf, size, "%s", p->choices);
 	else if (p->type == PARAM_INT || p->type == PARAM_NUMBER)
-		snprintf(buf, size, "%s, %.15g to %.15g", param_type_name(p), p->min, p->max);
+		len = snprintf(buf, size, "%s, %.15g to %.15g", param_type_name(p), p->min, p->max);
 	else
 		snprintf(buf, size, "%s", param_type_name(p));
+	if (p->step > 0)
+		snprintf(buf + len, size - (size_t)len, " in steps of 1/%.0f", 1 / p->step);
 }
 
 // A bar would end the table's cell.

@@ -324,6 +324,10 @@ static const struct result_field port_list_result[] = {
 
 #define U32_MAX 4294967295.0
 
+// How a record keeps shares.
+#define STEP_Q16 (1 / 65536.0)
+#define STEP_Q32 (1 / 4294967296.0)
+
 #define LINK_FIELDS                                                                                \
 	{.name = "up",                                                                             \
 	        .type = PARAM_BOOL,                                                                \
@@ -345,6 +349,7 @@ static const struct result_field port_list_result[] = {
 	        {.name = "jitter_corr",                                                            \
 	                .type = PARAM_NUMBER,                                                      \
 	                .max = 1,                                                                  \
+	                .step = STEP_Q16,                                                          \
 	                .summary = "correlation of successive jitters"},                           \
 	        {.name = "rate_bps",                                                               \
 	                .type = PARAM_INT,                                                         \
@@ -363,10 +368,12 @@ static const struct result_field port_list_result[] = {
 	        {.name = "loss",                                                                   \
 	                .type = PARAM_NUMBER,                                                      \
 	                .max = 1,                                                                  \
+	                .step = STEP_Q32,                                                          \
 	                .summary = "share of frames lost; with outages, in the good state"},       \
 	        {.name = "loss_bad",                                                               \
 	                .type = PARAM_NUMBER,                                                      \
 	                .max = 1,                                                                  \
+	                .step = STEP_Q32,                                                          \
 	                .fallback = "1 when good_us is first set",                                 \
 	                .summary = "share lost during an outage (Gilbert-Elliott)"},               \
 	        {.name = "good_us",                                                                \
@@ -380,10 +387,12 @@ static const struct result_field port_list_result[] = {
 	        {.name = "duplicate",                                                              \
 	                .type = PARAM_NUMBER,                                                      \
 	                .max = 1,                                                                  \
+	                .step = STEP_Q16,                                                          \
 	                .summary = "share of frames that arrive twice"},                           \
 	        {.name = "reorder",                                                                \
 	                .type = PARAM_NUMBER,                                                      \
 	                .max = 1,                                                                  \
+	                .step = STEP_Q16,                                                          \
 	                .summary = "share of frames that skip queue and delay"},                   \
 	        {.name = "allow_reorder",                                                          \
 	                .type = PARAM_BOOL,                                                        \

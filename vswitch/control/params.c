@@ -9,6 +9,7 @@
 
 #include "addr.h"
 #include "names.h"
+#include "units.h"
 
 static const char *const type_names[] = {
         [PARAM_STRING] = "string",
@@ -131,13 +132,61 @@ static int check_string(
 	return ret == 0 ? 0 : fault_set(fault, ret, field, "%s", why.message);
 }
 
+// The unit that a name ends in, "" if it has none.
+static const char *unit_of(const char *name)
+{
+	static const struct {
+		const char *suffix, *unit;
+	} units[] = {
+	        {"_ns", " ns"},
+	        {"_us", " us"},
+	        {"_ns_s", " ns/s"},
+	        {"_bps", " bit/s"},
+	        {"_bytes", " bytes"},
+	        {"_pkts", " frames"},
+	        {"mtu", " bytes"},
+	};
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		size_t n = strlen(units[i].suffix);
+
+		if (n <= len && strcmp(name + len - n, units[i].suffix) == 0)
+			return units[i].unit;
+	}
+	return "";
+}
+
+// " (4s)" behind 4000000000 ns; "" where it would not be exact or shorter.
+static char *format_large(double value, const char *unit, char buf[UNITS_TEXT_SIZE + 4])
+{
+	double factor = strcmp(unit, " ns") == 0 ? 1 : strcmp(unit, " us") == 0 ? 1e3 : 0;
+	char text[UNITS_TEXT_SIZE];
+	int64_t ns;
+
+	buf[0] = '\0';
+	if (factor == 0 || value < 1e6 || value * factor > 9e18)
+		return buf;
+	units_format_duration(text, (int64_t)(value * factor));
+	if (units_parse_duration_ns(text, &ns) == 0 && (double)ns == value * factor)
+		snprintf(buf, UNITS_TEXT_SIZE + 4, " (%s)", text);
+	return buf;
+}
+
 static int check_range(const struct param *p, double value, const char *field, struct fault *fault)
 {
+	char large[UNITS_TEXT_SIZE + 4];
+	const char *unit = unit_of(p->name);
+
 	// written so that not-a-number fails too
-	if (value >= p->min && value <= p->max)
-		return 0;
-	return fault_set(
-	        fault, -EINVAL, field, "expected %.15g to %.15g, not %.15g", p->min, p->max, value);
+	if (!(value >= p->min && value <= p->max))
+		return fault_set(fault, -EINVAL, field, "expected %.15g to %.15g%s%s, not %.15g",
+		        p->min, p->max, unit, format_large(p->max, unit, large), value);
+	if (p->step > 0 && value > 0 && value < p->step / 2)
+		return fault_set(fault, -EINVAL, field,
+		        "%.15g would be rounded to 0, the smallest is %.4g%% (1/%.0f)", value,
+		        p->step * 100, 1 / p->step);
+	return 0;
 }
 
 static int check_value(

@@ -33,6 +33,7 @@ struct param {
 	enum param_type type;
 	bool required;
 	double min, max;
+	double step; // PARAM_NUMBER: kept as a multiple; 0: as it is
 	const char *choices; // "a|b"
 	enum param_type of;
 	const struct param *fields;
