@@ -279,7 +279,7 @@ const struct command commands[] = {
 		.options = LIST(OPTION("speed", VALUE_TEXT, "N", NULL, "simulated seconds a second; default 1"),
 			OPTION("from", VALUE_TEXT, "T", NULL, "time to begin at: 10min after the scenario's start, or in UTC"),
 			OPTION("duration", VALUE_TEXT, "D", NULL, "simulated time to play; default to the scenario's end"),
-			OPTION("clean", VALUE_NONE, NULL, NULL, "delete the scenario's nodes at the end"))},
+			OPTION("clean", VALUE_NONE, NULL, NULL, "delete at the end what was made"))},
 	{.words = "scenario clean", .summary = "Delete a scenario's nodes with their ports and links.",
 		.run = cmd_scenario_clean, .args = SCENARIO_ARGS},
 

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "json_get.h"
@@ -59,66 +60,155 @@ static enum cli_exit take_ids(struct cli *cli, const struct constellation *con, 
 }
 
 static enum cli_exit add_node(struct cli *cli, const struct constellation *con, uint32_t index,
-        uint32_t *ids, uint32_t *n_created)
+        uint32_t *ids, struct deployment *made)
 {
 	json_t *result;
 	enum cli_exit code = cli_call(cli, "node.add", node_params(con, index), &result);
 
 	if (code != CLI_OK)
 		return code;
-	*n_created += get_bool(result, "created");
+	made->nodes[index] = get_bool(result, "created");
+	made->n_nodes += made->nodes[index];
 	code = take_ids(cli, con, index,
 	        json_object_get(json_object_get(result, "node"), "interfaces"), ids);
 	json_decref(result);
 	return code;
 }
 
-// What is behind a router station belongs to it; a pod that attaches there gets its own /128.
-static enum cli_exit add_route(struct cli *cli, const struct constellation *con, uint32_t station)
+static json_t *station_prefix(const struct constellation *con, uint32_t station)
 {
 	const struct scenario_station *from = &con->scenario->stations[station];
-	char address[INET6_ADDRSTRLEN], prefix[INET6_ADDRSTRLEN + 8];
-	json_t *result;
-	enum cli_exit code;
+	char address[INET6_ADDRSTRLEN];
 
 	inet_ntop(AF_INET6, from->prefix, address, sizeof(address));
-	snprintf(prefix, sizeof(prefix), "%s/%d", address, (int)from->prefix_len);
-	code = cli_call(cli, "route.add",
-	        json_pack("{s:s, s:s}", "prefix", prefix, "node", from->name), &result);
+	return json_sprintf("%s/%d", address, (int)from->prefix_len);
+}
+
+// What is behind a router station belongs to it; a pod that attaches there gets its own /128.
+static enum cli_exit add_route(
+        struct cli *cli, const struct constellation *con, uint32_t station, struct deployment *made)
+{
+	json_t *result;
+	enum cli_exit code = cli_call(cli, "route.add",
+	        json_pack("{s:o, s:s}", "prefix", station_prefix(con, station), "node",
+	                con->scenario->stations[station].name),
+	        &result);
+
+	if (code != CLI_OK)
+		return code;
+	made->routes[station] = get_bool(result, "created");
+	json_decref(result);
+	return CLI_OK;
+}
+
+static enum cli_exit deploy_all(
+        struct cli *cli, const struct constellation *con, uint32_t *ids, struct deployment *made)
+{
+	enum cli_exit code = CLI_OK;
+
+	for (uint32_t i = 0; i < con->n_nodes && code == CLI_OK; i++)
+		code = add_node(cli, con, i, ids, made);
+	for (uint32_t i = 0; i < con->n_stations && code == CLI_OK; i++) {
+		if (con->nodes[con_station_node(con, i)].router)
+			code = add_route(cli, con, i, made);
+	}
+	return code;
+}
+
+enum cli_exit deploy(struct cli *cli, const struct constellation *con, uint32_t *ids,
+        struct deployment *ret_made)
+{
+	struct deployment made = {.con = con,
+	        .nodes = calloc(con->n_nodes + 1u, sizeof(bool)),
+	        .routes = calloc(con->n_stations + 1u, sizeof(bool))};
+	enum cli_exit code;
+
+	if (made.nodes == NULL || made.routes == NULL)
+		code = cli_failf(cli, "scenario: out of memory");
+	else
+		code = deploy_all(cli, con, ids, &made);
+	if (code == CLI_OK) {
+		*ret_made = made;
+		return CLI_OK;
+	}
+	if (made.n_nodes > 0 && deployment_undo(cli, &made) != CLI_OK)
+		(void)cli_failf(cli,
+		        "not all of the %u nodes that were made could be deleted again: 'orrery "
+		        "scenario clean FILE' removes all of the scenario",
+		        made.n_nodes);
+	deployment_fini(&made);
+	return code;
+}
+
+static enum cli_exit delete_node(
+        struct cli *cli, const struct constellation *con, uint32_t index, bool *ret_deleted)
+{
+	char name[NODE_NAME_SIZE];
+	json_t *result;
+	enum cli_exit code = cli_call(cli, "node.del",
+	        json_pack("{s:s, s:b}", "name", con_node_name(con, index, name), "force", 1),
+	        &result);
+
+	if (code != CLI_OK)
+		return code;
+	*ret_deleted = get_bool(result, "deleted");
+	json_decref(result);
+	return CLI_OK;
+}
+
+// Of a node that stays: the others' go with them.
+static enum cli_exit delete_route(
+        struct cli *cli, const struct constellation *con, uint32_t station)
+{
+	json_t *result;
+	enum cli_exit code = cli_call(cli, "route.del",
+	        json_pack("{s:o}", "prefix", station_prefix(con, station)), &result);
+
 	if (code == CLI_OK)
 		json_decref(result);
 	return code;
 }
 
-enum cli_exit deploy(
-        struct cli *cli, const struct constellation *con, uint32_t *ids, uint32_t *ret_n_created)
+enum cli_exit deployment_undo(struct cli *cli, const struct deployment *made)
 {
+	const struct constellation *con = made->con;
 	enum cli_exit code = CLI_OK;
 
-	*ret_n_created = 0;
-	for (uint32_t i = 0; i < con->n_nodes && code == CLI_OK; i++)
-		code = add_node(cli, con, i, ids, ret_n_created);
-	for (uint32_t i = 0; i < con->n_stations && code == CLI_OK; i++) {
-		if (con->nodes[con_station_node(con, i)].router)
-			code = add_route(cli, con, i);
+	for (uint32_t i = 0; i < con->n_stations; i++) {
+		if (made->routes[i] && !made->nodes[con_station_node(con, i)]) {
+			enum cli_exit one = delete_route(cli, con, i);
+
+			code = code == CLI_OK ? one : code;
+		}
+	}
+	for (uint32_t i = 0; i < con->n_nodes; i++) {
+		if (made->nodes[i]) {
+			bool deleted;
+			enum cli_exit one = delete_node(cli, con, i, &deleted);
+
+			code = code == CLI_OK ? one : code;
+		}
 	}
 	return code;
+}
+
+void deployment_fini(struct deployment *made)
+{
+	free(made->nodes);
+	free(made->routes);
+	*made = (struct deployment){0};
 }
 
 enum cli_exit undeploy(struct cli *cli, const struct constellation *con, uint32_t *ret_n_deleted)
 {
 	*ret_n_deleted = 0;
 	for (uint32_t i = 0; i < con->n_nodes; i++) {
-		char name[NODE_NAME_SIZE];
-		json_t *result;
-		enum cli_exit code = cli_call(cli, "node.del",
-		        json_pack("{s:s, s:b}", "name", con_node_name(con, i, name), "force", 1),
-		        &result);
+		bool deleted = false;
+		enum cli_exit code = delete_node(cli, con, i, &deleted);
 
 		if (code != CLI_OK)
 			return code;
-		*ret_n_deleted += get_bool(result, "deleted");
-		json_decref(result);
+		*ret_n_deleted += deleted;
 	}
 	return CLI_OK;
 }

@@ -226,34 +226,35 @@ static enum cli_exit play(struct runner *runner)
 	return code;
 }
 
-static enum cli_exit clean(struct runner *runner)
+static enum cli_exit clean(struct runner *runner, const struct deployment *made)
 {
-	uint32_t n_deleted;
-	enum cli_exit code = undeploy(runner->cli, runner->sim->con, &n_deleted);
+	enum cli_exit code = deployment_undo(runner->cli, made);
 
 	if (code == CLI_OK && !runner->cli->json)
-		fprintf(runner->cli->out, "%u nodes deleted\n", n_deleted);
+		fprintf(runner->cli->out, "%u nodes deleted, %u stay that were there\n",
+		        made->n_nodes, made->con->n_nodes - made->n_nodes);
 	return code;
 }
 
 static enum cli_exit deploy_and_play(struct runner *runner)
 {
 	struct cli *cli = runner->cli;
-	uint32_t n_created;
-	enum cli_exit code = deploy(cli, runner->sim->con, runner->ids, &n_created);
+	struct deployment made = {0};
+	enum cli_exit code = deploy(cli, runner->sim->con, runner->ids, &made);
 
 	if (code != CLI_OK)
 		return code;
 	report_start(cli->out, cli->json, runner->sim, runner->options->speed, runner->step_s);
 	if (!cli->json)
-		fprintf(cli->out, "%u nodes made, %u were there\n", n_created,
-		        runner->sim->con->n_nodes - n_created);
+		fprintf(cli->out, "%u nodes made, %u were there\n", made.n_nodes,
+		        runner->sim->con->n_nodes - made.n_nodes);
 	code = play(runner);
 	if (runner->options->clean) {
-		enum cli_exit clean_code = clean(runner);
+		enum cli_exit clean_code = clean(runner, &made);
 
 		code = code == CLI_OK ? clean_code : code;
 	}
+	deployment_fini(&made);
 	return code;
 }
 

@@ -16,7 +16,7 @@ struct runner_options {
 	double speed; // simulated seconds a second
 	double from_s; // simulated time of the first epoch
 	double end_s; // simulated time to stop at; INFINITY: none
-	bool clean; // delete the nodes at the end
+	bool clean; // delete at the end what was made
 };
 
 // Wall time between two epochs.

@@ -69,5 +69,10 @@ refused "another address plan" orrery scenario run "$work/other.scenario" --dura
 ok "clean" orrery scenario clean "$iridium"
 ok "no node stays" equal "$(field .total node.list '{}')" 0
 ok "no route stays" equal "$(field .total route.list '{}')" 0
+# Nodes that were there are not the run's to delete; what it made is, also when it fails halfway.
+rpc node.add '{"name":"sat-3-4","kind":"router"}' >/dev/null
+refused "a node of another address" orrery scenario run "$iridium" --duration 1s
+ok "what it made is gone, the node stays" equal "$(field '[.items[].name] | join(" ")' node.list '{}')" sat-3-4
+rpc node.del '{"name":"sat-3-4"}' >/dev/null
 ok "--clean leaves nothing either" orrery scenario run "$iridium" --duration 1s --clean
 ok "no node stays" equal "$(field .total node.list '{}')" 0

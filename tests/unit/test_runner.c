@@ -36,9 +36,12 @@ struct fake {
 	pthread_t thread;
 	// the fake's thread until it is joined
 	int refuse_commit; // the number of the commit that fails, 0: none
+	unsigned refuse_node, refuse_route; // the same of node.add and route.add
+	bool refuse_del;
+	unsigned n_there; // the first so many nodes exist, and the first route if any
 	char refs[IFACES_MAX][IFACE_REF_SIZE];
 	struct orrery_record links[IFACES_MAX];
-	unsigned n_ifaces, n_nodes, n_routes, n_commits, n_deleted, n_wrong;
+	unsigned n_ifaces, n_nodes, n_routes, n_commits, n_deleted, n_routes_deleted, n_wrong;
 };
 
 static json_t *fake_node_add(struct fake *fake, const json_t *params)
@@ -47,7 +50,10 @@ static json_t *fake_node_add(struct fake *fake, const json_t *params)
 	const json_t *name;
 	size_t i;
 
-	fake->n_nodes++;
+	if (++fake->n_nodes == fake->refuse_node) {
+		json_decref(ifaces);
+		return NULL;
+	}
 	fake->n_wrong += fake->n_commits > 0;
 	json_array_foreach (json_object_get(params, "interfaces"), i, name) {
 		unsigned id = fake->n_ifaces++;
@@ -59,7 +65,8 @@ static json_t *fake_node_add(struct fake *fake, const json_t *params)
 		json_array_append_new(
 		        ifaces, json_pack("{s:i, s:s}", "id", id, "name", json_string_value(name)));
 	}
-	return json_pack("{s:b, s:{s:o}}", "created", 1, "node", "interfaces", ifaces);
+	return json_pack("{s:b, s:{s:o}}", "created", fake->n_nodes > fake->n_there, "node",
+	        "interfaces", ifaces);
 }
 
 static json_t *fake_commit(struct fake *fake, const json_t *params, int fd)
@@ -109,10 +116,17 @@ static json_t *fake_answer(struct fake *fake, const json_t *request, int fd)
 	if (strcmp(method, "matrix.commit") == 0)
 		return fake_commit(fake, params, fd);
 	if (strcmp(method, "route.add") == 0) {
-		fake->n_routes++;
-		return json_pack("{s:b}", "created", 1);
+		if (++fake->n_routes == fake->refuse_route)
+			return NULL;
+		return json_pack("{s:b}", "created", fake->n_routes > 1 || fake->n_there == 0);
+	}
+	if (strcmp(method, "route.del") == 0) {
+		fake->n_routes_deleted++;
+		return json_pack("{s:b}", "deleted", 1);
 	}
 	if (strcmp(method, "node.del") == 0) {
+		if (fake->refuse_del)
+			return NULL;
 		fake->n_deleted++;
 		return json_pack("{s:b}", "deleted", 1);
 	}
@@ -332,6 +346,62 @@ static void test_refused_commit(void **state)
 	run_free(&run);
 }
 
+// Nodes that were there are not its own to delete.
+static void test_clean_of_some(void **state)
+{
+	struct run run;
+	struct runner_options options = {.speed = 1, .from_s = 0, .end_s = 0.02, .clean = true};
+
+	run_start(&run, false);
+	run.fake.n_there = 60;
+	assert_int_equal(runner_run(&run.cli, &run.sim, &options), CLI_OK);
+	run_stop(&run);
+	assert_int_equal(run.fake.n_deleted, 8);
+	assert_int_equal(run.fake.n_routes_deleted, 0); // they go with their stations
+	assert_non_null(strstr(run.out, "8 nodes deleted, 60 stay that were there"));
+	run_free(&run);
+
+	run_start(&run, false);
+	run.fake.n_there = 68;
+	assert_int_equal(runner_run(&run.cli, &run.sim, &options), CLI_OK);
+	run_stop(&run);
+	assert_int_equal(run.fake.n_deleted, 0);
+	assert_int_equal(run.fake.n_routes_deleted, 1);
+	run_free(&run);
+}
+
+// What cannot be made whole is taken back, or the user told what to do.
+static void test_refused_deploy(void **state)
+{
+	struct run run;
+	struct runner_options options = {.speed = 1, .from_s = 0, .end_s = 1};
+
+	run_start(&run, false);
+	run.fake.n_there = 5;
+	run.fake.refuse_node = 20;
+	assert_int_equal(runner_run(&run.cli, &run.sim, &options), CLI_FAILED);
+	run_stop(&run);
+	assert_int_equal(run.fake.n_deleted, 14);
+	assert_int_equal(run.fake.n_commits, 0);
+	assert_null(strstr(run.err, "could be deleted"));
+	run_free(&run);
+
+	run_start(&run, false);
+	run.fake.refuse_route = 2;
+	assert_int_equal(runner_run(&run.cli, &run.sim, &options), CLI_FAILED);
+	run_stop(&run);
+	assert_int_equal(run.fake.n_deleted, 68);
+	run_free(&run);
+
+	run_start(&run, false);
+	run.fake.refuse_node = 20;
+	run.fake.refuse_del = true;
+	assert_int_equal(runner_run(&run.cli, &run.sim, &options), CLI_FAILED);
+	run_stop(&run);
+	assert_non_null(strstr(run.err, "'orrery scenario clean FILE' removes"));
+	run_free(&run);
+}
+
 static void test_signal(void **state)
 {
 	struct run run;
@@ -358,6 +428,8 @@ int main(void)
 	        cmocka_unit_test(test_records_are_the_sky),
 	        cmocka_unit_test(test_json_lines),
 	        cmocka_unit_test(test_refused_commit),
+	        cmocka_unit_test(test_clean_of_some),
+	        cmocka_unit_test(test_refused_deploy),
 	        cmocka_unit_test(test_signal),
 	};
 
