@@ -45,7 +45,7 @@ static const struct parameter link_keywords[] = {
 	OPTION("up", VALUE_TRUE, NULL, "up", "frames pass"),
 	OPTION("down", VALUE_FALSE, NULL, "up", "frames are dropped; what is in flight arrives"),
 	OPTION("unplug", VALUE_NULL, NULL, "to", "take the link off the far interface"),
-	OPTION("delay", VALUE_DURATION_NS, "DURATION", "delay_ns", "one way, from now on; sets the slope to 0 unless given"),
+	OPTION("delay", VALUE_DURATION_NS, "DURATION", "delay_ns", "one way, from now on; the slope stays"),
 	OPTION("slope", VALUE_SLOPE, "DURATION/s", "slope_ns_s", "change of the delay a second, as in -3.4us/s"),
 	OPTION("jitter", VALUE_DURATION_NS, "DURATION", "jitter_ns", "standard deviation of a normal jitter"),
 	OPTION("corr", VALUE_PROBABILITY, "SHARE", "jitter_corr", "correlation of one jitter with the next"),

@@ -34,8 +34,12 @@ ok "4 ms there, 20 ms back: round trip $rtt ms" between 24 "$rtt" 25.5
 link a/eth0 '{"delay_ns":10000000,"slope_ns_s":5000000}'
 delay_reached() { (($(field .link.delay_now_ns link.show '{"from":"a/eth0"}') >= 12000000)); }
 ok "slope: the delay grows by 5 ms a second" wait_until 5 delay_reached
-link a/eth0 '{"delay_ns":0}'
-ok "a new delay ends the slope" equal "$(field .link.slope_ns_s link.show '{"from":"a/eth0"}')" 0
+orrery link set a/eth0 b/eth0 delay 1ms >/dev/null
+now_ns=$(field .link.delay_now_ns link.show '{"from":"a/eth0"}')
+ok "a new delay takes over" between 1000000 "$now_ns" 9999999
+ok "and keeps the slope" equal "$(field .link.slope_ns_s link.show '{"from":"a/eth0"}')" 5000000
+ok "it goes on from there" wait_until 10 delay_reached
+link a/eth0 '{"delay_ns":0,"slope_ns_s":0}'
 
 cat >"$work/flight" <<'PYTHON'
 import os

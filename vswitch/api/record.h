@@ -18,6 +18,7 @@ enum orrery_record_set {
 	ORRERY_SET_TO = 1 << 0, // plug; a new `to` starts a new link: state and queue start empty
 	ORRERY_SET_UP = 1 << 1, // flag UP
 	ORRERY_SET_DELAY = 1 << 2, // delay_ns; slope becomes 0 unless SET_SLOPE is there too
+	                           // (methods in JSON keep it)
 	ORRERY_SET_SLOPE = 1 << 3,
 	ORRERY_SET_JITTER = 1 << 4, // jitter_ns and jitter_corr
 	ORRERY_SET_RATE = 1 << 5,

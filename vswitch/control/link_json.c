@@ -34,6 +34,8 @@ static void read_delay(const json_t *params, struct orrery_record *r)
 	if (param_given(params, "slope_ns_s")) {
 		r->set |= ORRERY_SET_SLOPE;
 		r->slope_ns_s = (int32_t)param_int(params, "slope_ns_s", 0);
+	} else if ((r->set & ORRERY_SET_DELAY) != 0 && r->slope_ns_s != 0) {
+		r->set |= ORRERY_SET_SLOPE; // in a record it would become 0
 	}
 	if (param_given(params, "jitter_ns") || param_given(params, "jitter_corr")) {
 		r->set |= ORRERY_SET_JITTER;

@@ -336,12 +336,13 @@ static const struct result_field port_list_result[] = {
 	        {.name = "delay_ns",                                                               \
 	                .type = PARAM_INT,                                                         \
 	                .max = MATRIX_DELAY_MAX_NS,                                                \
-	                .summary = "one way; the slope becomes 0 unless it is given too"},         \
+	                .summary = "one way, from now on; moves on with the slope"},               \
 	        {.name = "slope_ns_s",                                                             \
 	                .type = PARAM_INT,                                                         \
 	                .min = -2147483648.0,                                                      \
 	                .max = 2147483647.0,                                                       \
-	                .summary = "the delay changes by this much a second, for 10 s"},           \
+	                .summary = "the delay changes by this much a second, for 10 s from "       \
+	                           "the last change of either"},                                   \
 	        {.name = "jitter_ns",                                                              \
 	                .type = PARAM_INT,                                                         \
 	                .max = 1000000000.0,                                                       \
