@@ -314,6 +314,8 @@ int compile(const struct constellation *con, const struct compile_options *optio
 	ephemeris_writer_destroy(c.writer);
 	for (unsigned i = 0; c.scratch != NULL && i < options->n_threads; i++)
 		track_scratch_fini(&c.scratch[i]);
+	for (uint32_t i = 0; c.stations != NULL && i < con->n_stations; i++)
+		station_track_fini(&c.stations[i]);
 	window_fini(&c.window);
 	changes_fini(&c.changes);
 	free(c.isls);

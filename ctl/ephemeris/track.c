@@ -15,9 +15,7 @@ void track_scratch_fini(struct track_scratch *scratch)
 {
 	changes_fini(&scratch->changes);
 	pieces_fini(&scratch->pieces);
-	free(scratch->passes);
-	free(scratch->near);
-	free(scratch->near_positions);
+	free(scratch->turns);
 	*scratch = (struct track_scratch){0};
 }
 

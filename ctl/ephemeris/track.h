@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "line.h"
+#include "service.h"
 #include "window.h"
 
 #define TRACK_EVENT_NS 1000 // events are found to this
@@ -41,11 +42,8 @@ void changes_fini(struct changes *changes);
 struct track_scratch {
 	struct changes changes; // result, added to
 	struct pieces pieces;
-	struct pass *passes; // track_station.c
-	size_t n_passes, passes_capacity;
-	uint32_t *near; // candidates: numbers and places
-	struct vec3 *near_positions;
-	size_t near_capacity;
+	struct turn *turns; // track_station.c
+	size_t n_turns, turns_capacity;
 };
 
 void track_scratch_fini(struct track_scratch *scratch);
@@ -59,14 +57,28 @@ struct isl_track {
 	struct line line;
 };
 
-struct station_track {
-	bool known; // what follows is
-	bool plugged;
+// Who serves an antenna since a time.
+struct turn {
+	uint64_t t_ns;
+	uint64_t up_ns; // the link is up from then on
+	uint32_t antenna;
+	uint32_t satellite; // or CON_NONE
+};
+
+struct antenna_track {
+	bool plugged; // as of an ISL
 	bool begun;
-	bool up; // false: in the outage after a change of satellites
-	uint32_t serving; // satellite, or CON_NONE
+	struct turn turn; // the last one
 	struct line line;
 };
+
+struct station_track {
+	bool known; // what follows is
+	struct service service;
+	struct antenna_track antennas[SCENARIO_ANTENNAS_MAX];
+};
+
+void station_track_fini(struct station_track *track);
 
 // One window further. 0 or -ENOMEM.
 __attribute__((warn_unused_result)) int track_isl(struct isl_track *track, uint32_t isl,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 // A link between two satellites: plugged always, up while the rules of its shell say so.
+#include "failure.h"
 #include "sky.h"
 #include "track.h"
 
@@ -90,17 +91,22 @@ static int advance(struct course *course, uint64_t from_ns, uint64_t to_ns, bool
 	return err;
 }
 
+static uint64_t next_look_ns(const struct constellation *con, uint64_t from_ns, uint64_t to_ns)
+{
+	return (uint64_t)failure_next_ns(con, (int64_t)from_ns, (int64_t)to_ns);
+}
+
 // One step further, with a look at each scheduled time in it.
 static int take_step(struct course *course, const struct window *window, uint32_t k, bool up)
 {
 	uint64_t from_ns = window_time_ns(window, k), to_ns = window_time_ns(window, k + 1);
-	uint64_t look_ns = window_next_look_ns(window, from_ns, to_ns);
+	uint64_t look_ns = next_look_ns(window->con, from_ns, to_ns);
 	int err = 0;
 
 	while (look_ns < to_ns && err == 0) {
 		err = advance(course, from_ns, look_ns, pair_is_up(course->pair, look_ns));
 		from_ns = look_ns;
-		look_ns = window_next_look_ns(window, from_ns, to_ns);
+		look_ns = next_look_ns(window->con, from_ns, to_ns);
 	}
 	return err == 0 ? advance(course, from_ns, to_ns, up) : err;
 }

@@ -9,29 +9,6 @@
 #define STEPS_MAX 1024
 #define STEPS_MULTIPLE 16 // as the blocks of line.c
 
-static int compare_times(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-static int add_looks(struct window *window)
-{
-	const struct scenario *scenario = window->con->scenario;
-
-	window->looks = calloc(2 * scenario->n_failures + 1, sizeof(*window->looks));
-	if (window->looks == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < scenario->n_failures; i++) {
-		window->looks[window->n_looks++] = (uint64_t)scenario->failures[i].from_ns;
-		window->looks[window->n_looks++] = (uint64_t)scenario->failures[i].until_ns;
-	}
-	if (window->n_looks > 0)
-		qsort(window->looks, window->n_looks, sizeof(*window->looks), compare_times);
-	return 0;
-}
-
 int window_init(struct window *window, const struct constellation *con, uint64_t step_ns,
         uint64_t duration_ns)
 {
@@ -46,29 +23,13 @@ int window_init(struct window *window, const struct constellation *con, uint64_t
 	        .n_max = n >= STEPS_MULTIPLE ? (uint32_t)n : STEPS_MULTIPLE};
 	window->positions =
 	        calloc((size_t)con->n_satellites * (window->n_max + 1), sizeof(*window->positions));
-	return window->positions != NULL ? add_looks(window) : -ENOMEM;
+	return window->positions != NULL ? 0 : -ENOMEM;
 }
 
 void window_fini(struct window *window)
 {
 	free(window->positions);
-	free(window->looks);
 	*window = (struct window){0};
-}
-
-uint64_t window_next_look_ns(const struct window *window, uint64_t from_ns, uint64_t to_ns)
-{
-	size_t low = 0, high = window->n_looks;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (window->looks[middle] > from_ns)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low < window->n_looks && window->looks[low] < to_ns ? window->looks[low] : to_ns;
 }
 
 void window_move(struct window *window, uint64_t first)

@@ -14,9 +14,6 @@ struct window {
 	uint32_t n; // steps that it has; it ends where the next one begins
 	uint32_t n_max;
 	struct vec3 *positions; // [n_satellites][n_max + 1]
-	uint64_t
-	        *looks; // [n_looks] sorted: times of scheduled failures, which a step may jump over
-	size_t n_looks;
 };
 
 // Window of as many steps as memory is meant for. 0 or -ENOMEM.
@@ -40,9 +37,6 @@ static inline const struct vec3 *window_positions(const struct window *window, u
 {
 	return window->positions + (size_t)satellite * (window->n_max + 1);
 }
-
-// First scheduled time behind `from_ns` and before `to_ns`, or `to_ns`.
-uint64_t window_next_look_ns(const struct window *window, uint64_t from_ns, uint64_t to_ns);
 
 static inline double window_seconds(uint64_t t_ns)
 {

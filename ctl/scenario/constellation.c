@@ -259,6 +259,7 @@ void con_destroy(struct constellation *con)
 	free(con->ifaces);
 	free(con->isls);
 	free(con->failures);
+	free(con->looks);
 	free(con->sgp4s);
 	free(con);
 }

@@ -58,6 +58,7 @@ struct constellation {
 	struct con_iface *ifaces;
 	struct con_isl *isls;
 	struct failure *failures; // [scenario->n_failures], failure.h
+	int64_t *looks; // [2 * n_failures] sorted: when they begin and end, since the start
 	struct sgp4 *sgp4s; // [n_satellites] when a shell has element sets, else NULL
 	double sidereal0_rad; // at time 0
 };

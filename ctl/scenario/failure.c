@@ -80,12 +80,20 @@ static int resolve(const struct constellation *con, const struct scenario_failur
 	return 0;
 }
 
+static int compare_times(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
 int failures_resolve(struct constellation *con, struct fault *fault)
 {
 	const struct scenario *scenario = con->scenario;
 
 	con->failures = calloc(scenario->n_failures + 1, sizeof(*con->failures));
-	if (con->failures == NULL)
+	con->looks = calloc(2 * scenario->n_failures + 1, sizeof(*con->looks));
+	if (con->failures == NULL || con->looks == NULL)
 		return fault_set(fault, -ENOMEM, "", "scenario: out of memory");
 	for (size_t i = 0; i < scenario->n_failures; i++) {
 		const struct scenario_failure *from = &scenario->failures[i];
@@ -95,7 +103,10 @@ int failures_resolve(struct constellation *con, struct fault *fault)
 			        "scenario '%s': failure %zu: there is no '%s%s%s'%s",
 			        scenario->name, i + 1, from->node, from->link, from->shell,
 			        from->plane >= 0 ? " with that plane" : "");
+		con->looks[2 * i] = from->from_ns;
+		con->looks[2 * i + 1] = from->until_ns;
 	}
+	qsort(con->looks, 2 * scenario->n_failures, sizeof(*con->looks), compare_times);
 	return 0;
 }
 
@@ -148,4 +159,20 @@ bool failure_of_ground_link(const struct constellation *con, uint32_t station, d
 			return true;
 	}
 	return false;
+}
+
+int64_t failure_next_ns(const struct constellation *con, int64_t from_ns, int64_t to_ns)
+{
+	size_t low = 0, high = 2 * con->scenario->n_failures;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (con->looks[middle] > from_ns)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low < 2 * con->scenario->n_failures && con->looks[low] < to_ns ? con->looks[low]
+	                                                                      : to_ns;
 }

@@ -27,3 +27,6 @@ bool failure_of_node(const struct constellation *con, uint32_t node, const struc
         double from_s, double t_s);
 bool failure_of_isl(const struct constellation *con, uint32_t isl, double from_s, double t_s);
 bool failure_of_ground_link(const struct constellation *con, uint32_t station, double t_s);
+// First time behind `from_ns` and before `to_ns` at which a failure begins or ends, or `to_ns`. In
+// ns since the scenario's start.
+int64_t failure_next_ns(const struct constellation *con, int64_t from_ns, int64_t to_ns);

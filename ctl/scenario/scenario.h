@@ -15,6 +15,7 @@
 #define SCENARIO_STATION_NAME_SIZE 13 // "gs-<name>" is an interface name
 #define SCENARIO_SHELLS_MAX 16
 #define SCENARIO_STATIONS_MAX 4096
+#define SCENARIO_ANTENNAS_MAX 16 // of a station
 #define SCENARIO_SATELLITES_MAX 20000 // of all shells
 #define SCENARIO_PATH_SIZE 256
 #define SCENARIO_FAILURES_MAX 4096

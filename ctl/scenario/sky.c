@@ -9,6 +9,15 @@
 
 #define ACQUISITION_SAMPLE_S 5.0 // links do not come and go in less
 
+static int begin_services(struct sky *sky)
+{
+	for (uint32_t i = 0; i < sky->con->n_stations; i++) {
+		if (service_init(&sky->services[i], sky->con, i) != 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int sky_init(struct sky *sky, const struct constellation *con)
 {
 	*sky = (struct sky){.con = con};
@@ -16,11 +25,13 @@ int sky_init(struct sky *sky, const struct constellation *con)
 	sky->isl_up = calloc((size_t)con->n_isls + 1, sizeof(*sky->isl_up));
 	sky->serving = calloc((size_t)con->n_stations + 1, sizeof(*sky->serving));
 	sky->gsl_up = calloc((size_t)con->n_stations + 1, sizeof(*sky->gsl_up));
-	if (sky->positions != NULL && sky->isl_up != NULL && sky->serving != NULL &&
-	        sky->gsl_up != NULL && ground_init(&sky->ground, con) == 0)
-		return 0;
-	sky_fini(sky);
-	return -ENOMEM;
+	sky->services = calloc((size_t)con->n_stations + 1, sizeof(*sky->services));
+	if (sky->positions == NULL || sky->isl_up == NULL || sky->serving == NULL ||
+	        sky->gsl_up == NULL || sky->services == NULL || begin_services(sky) != 0) {
+		sky_fini(sky);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 void sky_fini(struct sky *sky)
@@ -29,7 +40,9 @@ void sky_fini(struct sky *sky)
 	free(sky->isl_up);
 	free(sky->serving);
 	free(sky->gsl_up);
-	ground_fini(&sky->ground);
+	for (uint32_t i = 0; sky->services != NULL && i < sky->con->n_stations; i++)
+		service_fini(&sky->services[i]);
+	free(sky->services);
 	*sky = (struct sky){0};
 }
 
@@ -138,27 +151,15 @@ bool sky_isl_works(const struct constellation *con, uint32_t isl, double t_s, co
 	return true;
 }
 
-// The nearest satellite above the station's least elevation; of equally near ones the first. Sines
-// are compared, since this runs for each station and satellite.
-uint32_t sky_choose(const struct constellation *con, uint32_t station, struct vec3 ground,
-        const struct vec3 *positions, uint32_t n)
+static void serve(struct sky *sky)
 {
-	double floor = sin(deg_to_rad(con->scenario->stations[station].min_elevation_deg));
-	struct vec3 up = sky_up(con, ground);
-	double best2 = INFINITY;
-	uint32_t found = CON_NONE;
+	for (uint32_t i = 0; i < sky->con->n_stations; i++) {
+		struct service *service = &sky->services[i];
 
-	for (uint32_t i = 0; i < n; i++) {
-		struct vec3 d = vec3_sub(positions[i], ground);
-		double distance2 = vec3_dot(d, d);
-		double rise = vec3_dot(d, up);
-
-		if (distance2 >= best2 || rise < floor * sqrt(distance2))
-			continue;
-		best2 = distance2;
-		found = i;
+		service_seek(service, llround(sky->t_s * 1e9));
+		sky->serving[i] = service->antennas[0].satellite;
+		sky->gsl_up[i] = service_is_up(service, 0);
 	}
-	return found;
 }
 
 void sky_compute(struct sky *sky, double t_s)
@@ -175,7 +176,7 @@ void sky_compute(struct sky *sky, double t_s)
 		        sky_isl_works(con, i, t_s, &sky->positions[con->ifaces[isl->a_iface].node],
 		                &sky->positions[con->ifaces[isl->b_iface].node]);
 	}
-	ground_serve(&sky->ground, t_s, sky->positions, sky->serving, sky->gsl_up);
+	serve(sky);
 }
 
 uint32_t sky_far(const struct sky *sky, uint32_t iface)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 // The constellation at one moment: where everything is, which links are up, which satellite serves
-// each station, and all delays. Pure; computed afresh for each time, nothing carries over.
+// each station, and all delays. Pure; what is kept from one time to the next is scratch.
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "constellation.h"
-#include "ground.h"
+#include "service.h"
 
 struct sky {
 	const struct constellation *con;
@@ -17,7 +17,7 @@ struct sky {
 	bool *isl_up; // [n_isls]
 	uint32_t *serving; // [n_stations] satellite, or CON_NONE
 	bool *gsl_up; // [n_stations] false: in the outage after a change of satellites
-	struct ground ground; // scratch
+	struct service *services; // [n_stations] scratch
 };
 
 // 0 or -ENOMEM.
@@ -36,13 +36,9 @@ double sky_elevation_rad(const struct constellation *con, struct vec3 ground, st
 bool sky_isl_is_up(const struct constellation *con, const struct con_isl *isl, const struct vec3 *a,
         const struct vec3 *b);
 // whether it is up at `t_s`, when its ends are at `a` and `b`: possible, nothing of it failed, and
-// both have been so for the time of acquisition;
+// both have been so for the time of acquisition.
 bool sky_isl_works(const struct constellation *con, uint32_t isl, double t_s, const struct vec3 *a,
         const struct vec3 *b);
-// which of `n` satellites, by their positions in ascending order of their numbers, serves a station
-// at `ground`: an index into `positions`, or CON_NONE.
-uint32_t sky_choose(const struct constellation *con, uint32_t station, struct vec3 ground,
-        const struct vec3 *positions, uint32_t n);
 
 // Far end of the link that leaves from `iface` at this moment, or CON_NONE. An ISL has its far end
 // also while it is down.

@@ -323,6 +323,38 @@ static void test_rules(void **state)
 	world_fini(&world);
 }
 
+// The satellite that serves fails for a second: another one serves, and then it again, each after
+// an outage of 3 s.
+static void test_change_and_back(void **state)
+{
+	static const struct {
+		uint64_t t_ms;
+		bool up;
+	} rows[] = {{9999, true}, {10001, false}, {11001, false}, {12000, false}, {13001, false},
+	        {13999, false}, {14001, true}};
+	static const char text[] =
+	        "name = \"back\"; epoch = \"2026-01-01T00:00:00Z\"; shells: ({ planes = 6;"
+	        "satellites_per_plane = 11; altitude_km = 780; inclination_deg = 86.4;"
+	        "pattern = \"star\"; phase = 3; }); ground_stations: ({ name = \"bonn\";"
+	        "latitude_deg = 50.73; longitude_deg = 7.10; min_elevation_deg = 8.2;"
+	        "handover = \"break-before-make\"; outage = \"3s\"; });"
+	        "failures: ({ node = \"sat-3-0\"; from = \"10s\"; until = \"11s\"; });";
+	struct compile_options options = options_of(30 * S_NS, 250);
+	struct world world = {0};
+	uint32_t gsl;
+
+	world_init(&world, text);
+	world_compile(&world, &options);
+	gsl = world.numbers[con_gsl_iface(world.con, 0)];
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		look(&world, rows[i].t_ms * 1000000, 250);
+		assert_int_equal(
+		        (world.links.records[gsl].flags & ORRERY_LINK_UP) != 0, rows[i].up);
+	}
+	look_around(&world, 100, 250);
+	world_fini(&world);
+}
+
 // The slot that runs when the file begins was decided by satellites that may have set since.
 static void test_first_slot(void **state)
 {
@@ -552,6 +584,7 @@ int main(void)
 	        cmocka_unit_test(test_starlink),
 	        cmocka_unit_test(test_two_shells),
 	        cmocka_unit_test(test_rules),
+	        cmocka_unit_test(test_change_and_back),
 	        cmocka_unit_test(test_first_slot),
 	        cmocka_unit_test(test_elements),
 	        cmocka_unit_test(test_shipped),

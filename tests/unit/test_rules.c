@@ -157,8 +157,8 @@ static void test_slot_starts(void **state)
 
 	world_init(&world, "", "", "");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_true(
-		        fabs(ground_slot_start_s(world.con, rows[i].t_s) - rows[i].start_s) < 1e-9);
+		assert_int_equal(service_slot_start_ns(world.con, llround(rows[i].t_s * 1e9)),
+		        llround(rows[i].start_s * 1e9));
 	world_fini(&world);
 }
 
@@ -239,6 +239,45 @@ static void test_outage(void **state)
 {
 	check_outage("nearest");
 	check_outage("slots");
+}
+
+// A change of satellites and back within the outage: down until the first satellite has served all
+// of it again.
+static void check_change_and_back(const char *policy, double until_s, double up_s)
+{
+	struct world world;
+	char name[NODE_NAME_SIZE], station[128], more[160];
+
+	snprintf(station, sizeof(station),
+	        "policy = \"%s\"; handover = \"break-before-make\"; outage = \"3s\";", policy);
+	world_init(&world, "", station, "");
+	world_at(&world, 33); // in the middle of a slot
+	con_node_name(world.con, world.sky.serving[0], name);
+	world_fini(&world);
+	snprintf(more, sizeof(more),
+	        "failures: ({ node = \"%s\"; from = \"33s\"; until = \"%gs\"; });", name, until_s);
+	world_init(&world, "", station, more);
+	for (int k = 0; k < 100; k++) {
+		double t = 31.95 + k * 0.1;
+		bool failed = t >= 33 && t < until_s;
+
+		// a long step, and any time by itself
+		world_at(&world, k % 3 == 0 ? t : k % 3 == 1 ? t - 1000 : t - 10);
+		world_at(&world, t);
+		if (!failed && t < 41)
+			assert_string_equal(
+			        con_node_name(world.con, world.sky.serving[0], name), name);
+		if (world.sky.serving[0] != CON_NONE && t < 41)
+			assert_int_equal(world.sky.gsl_up[0], t < 33 || t > up_s);
+	}
+	world_fini(&world);
+}
+
+static void test_change_and_back(void **state)
+{
+	check_change_and_back("nearest", 34, 37);
+	check_change_and_back("nearest", 33.2, 36.2); // between two whole seconds
+	check_change_and_back("slots", 34.5, 37.5);
 }
 
 static void test_classes(void **state)
@@ -397,6 +436,7 @@ int main(void)
 	        cmocka_unit_test(test_slot_starts),
 	        cmocka_unit_test(test_slots),
 	        cmocka_unit_test(test_outage),
+	        cmocka_unit_test(test_change_and_back),
 	        cmocka_unit_test(test_classes),
 	        cmocka_unit_test(test_failed_link),
 	        cmocka_unit_test(test_failed_nodes),
