@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "beams.h"
 #include "ephemeris_writer.h"
 #include "epoch.h"
 #include "parallel.h"
@@ -29,6 +30,8 @@ struct compiler {
 	size_t records_capacity;
 	uint32_t *numbers; // [n_ifaces] the file's; CON_NONE: not in it yet
 	double share_before; // of the windows done
+	struct beams *beams; // NULL: none has a capacity
+	struct changes epoch; // with the rates that follow
 };
 
 static size_t n_items(size_t n, size_t an_item)
@@ -82,15 +85,6 @@ static int watch(void *arg, size_t n_taken)
 	        c->options->arg, c->share_before + share * (double)n_taken / (double)n_tracks(c));
 }
 
-static int compare_changes(const void *a, const void *b)
-{
-	const struct change *x = a, *y = b;
-
-	if (x->t_ns != y->t_ns)
-		return x->t_ns < y->t_ns ? -1 : 1;
-	return x->iface < y->iface ? -1 : x->iface > y->iface;
-}
-
 // What all threads found, in order.
 static int collect(struct compiler *c)
 {
@@ -103,8 +97,7 @@ static int collect(struct compiler *c)
 		}
 		from->n = 0;
 	}
-	if (c->changes.n > 0)
-		qsort(c->changes.items, c->changes.n, sizeof(c->changes.items[0]), compare_changes);
+	changes_sort(&c->changes);
 	return 0;
 }
 
@@ -131,6 +124,8 @@ static int make_record(
 	*record = (struct orrery_record){.to = ORRERY_IFACE_NONE};
 	if ((change->what & CHANGE_PLUG) != 0) {
 		epoch_set_parameters(record, con_link(c->con, change->iface));
+		if (c->beams != NULL)
+			record->rate_kbps = beams_rate_kbps(c->beams, change->iface);
 		err = number_of(c, change->to, &record->to);
 		if (err != 0)
 			return err;
@@ -139,6 +134,10 @@ static int make_record(
 		record->flags |= ORRERY_LINK_UP;
 	if ((change->what & (CHANGE_UP | CHANGE_DOWN)) != 0)
 		record->set |= ORRERY_SET_UP;
+	if ((change->what & (CHANGE_RATE | CHANGE_PLUG)) == CHANGE_RATE) {
+		record->set |= ORRERY_SET_RATE;
+		record->rate_kbps = beams_rate_kbps(c->beams, change->iface);
+	}
 	if ((change->what & CHANGE_UNPLUG) != 0)
 		record->set |= ORRERY_SET_TO;
 	if ((change->what & CHANGE_LINE) != 0) {
@@ -166,8 +165,15 @@ static int make_room(struct compiler *c, size_t n)
 // The changes of one time, `n` from `first`.
 static int write_epoch(struct compiler *c, const struct change *first, size_t n)
 {
-	int err = make_room(c, n);
+	int err = 0;
 
+	if (c->beams != NULL) {
+		err = beams_follow(c->beams, first, n, &c->epoch);
+		first = c->epoch.items;
+		n = c->epoch.n;
+	}
+	if (err == 0)
+		err = make_room(c, n);
 	for (size_t i = 0; i < n && err == 0; i++)
 		err = make_record(c, &first[i], &c->records[i]);
 	if (err != 0)
@@ -280,6 +286,13 @@ static int allocate(struct compiler *c)
 	if (c->isls == NULL || c->stations == NULL || c->scratch == NULL || c->numbers == NULL)
 		return -ENOMEM;
 	memset(c->numbers, 0xff, ((size_t)con->n_ifaces + 1) * sizeof(*c->numbers)); // CON_NONE
+	for (size_t i = 0; i < con->scenario->n_shells && c->beams == NULL; i++) {
+		if (con->scenario->shells[i].beam.capacity_bps == 0)
+			continue;
+		c->beams = beams_create(con);
+		if (c->beams == NULL)
+			return -ENOMEM;
+	}
 	return window_init(&c->window, con, c->options->step_ns, c->options->duration_ns);
 }
 
@@ -318,6 +331,8 @@ int compile(const struct constellation *con, const struct compile_options *optio
 		station_track_fini(&c.stations[i]);
 	window_fini(&c.window);
 	changes_fini(&c.changes);
+	changes_fini(&c.epoch);
+	beams_destroy(c.beams);
 	free(c.isls);
 	free(c.stations);
 	free(c.scratch);

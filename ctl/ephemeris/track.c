@@ -11,6 +11,21 @@ void changes_fini(struct changes *changes)
 	*changes = (struct changes){0};
 }
 
+static int compare(const void *a, const void *b)
+{
+	const struct change *x = a, *y = b;
+
+	if (x->t_ns != y->t_ns)
+		return x->t_ns < y->t_ns ? -1 : 1;
+	return x->iface < y->iface ? -1 : x->iface > y->iface;
+}
+
+void changes_sort(struct changes *changes)
+{
+	if (changes->n > 0)
+		qsort(changes->items, changes->n, sizeof(changes->items[0]), compare);
+}
+
 void track_scratch_fini(struct track_scratch *scratch)
 {
 	changes_fini(&scratch->changes);

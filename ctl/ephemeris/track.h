@@ -20,6 +20,7 @@ enum change_what {
 	CHANGE_DOWN = 1 << 2,
 	CHANGE_LINE = 1 << 3,
 	CHANGE_UNPLUG = 1 << 4,
+	CHANGE_RATE = 1 << 5, // as the beam has it then (compile.c)
 };
 
 // Of one direction, at one time.
@@ -37,6 +38,8 @@ struct changes { // a list; zeroed is empty
 };
 
 void changes_fini(struct changes *changes);
+// By time, then by interface.
+void changes_sort(struct changes *changes);
 
 // What a thread needs to work on tracks: reused from one to the next.
 struct track_scratch {
@@ -63,6 +66,7 @@ struct turn {
 	uint64_t up_ns; // the link is up from then on
 	uint32_t antenna;
 	uint32_t satellite; // or CON_NONE
+	bool moves; // the satellite of before goes on with another antenna of the station
 };
 
 struct antenna_track {

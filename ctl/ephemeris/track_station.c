@@ -43,7 +43,7 @@ static int add_state(const struct course *course, struct stretch *stretch)
 
 	stretch->begins = !track->begun;
 	stretch->what = track->plugged ? CHANGE_UP : CHANGE_PLUG | CHANGE_UP;
-	stretch->a_iface = con_gsl_iface(con, course->station);
+	stretch->a_iface = con_gsl_iface(con, course->station, course->antenna);
 	stretch->b_iface = con_gs_iface(con, track->turn.satellite, course->station);
 	if (track->turn.up_ns <= stretch->from_ns) {
 		err = track_stretch(&track->line, &curve, stretch, course->scratch);
@@ -91,8 +91,9 @@ static int add_handover(const struct course *course, const struct turn *turn)
 
 	if (track->plugged) {
 		change.iface = con_gs_iface(con, track->turn.satellite, course->station);
-		err = changes_add(changes, &change);
-		change.iface = con_gsl_iface(con, course->station);
+		if (!turn->moves)
+			err = changes_add(changes, &change);
+		change.iface = con_gsl_iface(con, course->station, course->antenna);
 		if (err == 0 && turn->satellite == CON_NONE)
 			err = changes_add(changes, &change);
 	}
@@ -120,24 +121,40 @@ static struct turn turn_of(const struct service *service, uint32_t antenna)
 {
 	int64_t up_ns = service_up_ns(service, antenna);
 
-	return (struct turn){(uint64_t)service->t_ns, up_ns > 0 ? (uint64_t)up_ns : 0, antenna,
-	        service->antennas[antenna].satellite};
+	return (struct turn){.t_ns = (uint64_t)service->t_ns,
+	        .up_ns = up_ns > 0 ? (uint64_t)up_ns : 0,
+	        .antenna = antenna,
+	        .satellite = service->antennas[antenna].satellite};
+}
+
+static bool has_satellite(const struct service *service, uint32_t satellite)
+{
+	for (uint32_t i = 0; i < service->n_antennas; i++) {
+		if (service->antennas[i].satellite == satellite)
+			return true;
+	}
+	return false;
 }
 
 // All changes of antennas to the window's end, in their order.
 static int find_turns(struct station_track *track, uint64_t to_ns, struct track_scratch *scratch)
 {
 	struct service *service = &track->service;
+	uint32_t was[SCENARIO_ANTENNAS_MAX];
 	int err = 0;
 
 	scratch->n_turns = 0;
+	for (uint32_t i = 0; i < service->n_antennas; i++)
+		was[i] = service->antennas[i].satellite;
 	while (err == 0 && service_advance(service, (int64_t)to_ns)) {
 		for (uint32_t i = 0; i < service->n_antennas && err == 0; i++) {
-			if (service->antennas[i].since_ns == service->t_ns) {
-				const struct turn turn = turn_of(service, i);
+			struct turn turn = turn_of(service, i);
 
-				err = add_turn(scratch, &turn);
-			}
+			if (turn.satellite == was[i])
+				continue;
+			turn.moves = has_satellite(service, was[i]);
+			was[i] = turn.satellite;
+			err = add_turn(scratch, &turn);
 		}
 	}
 	return err;

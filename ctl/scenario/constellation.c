@@ -136,7 +136,8 @@ static void add_station(struct constellation *con, uint32_t station)
 	node->first_iface = con->n_ifaces;
 	node->router = from->kind == SCENARIO_ROUTER;
 	address_first(from->prefix, node->address);
-	add_iface(con, index, CON_GSL, 0, CON_NONE);
+	for (uint32_t i = 0; i < con_n_antennas(con, station); i++)
+		add_iface(con, index, CON_GSL, i, con->first_antenna[station] + i);
 	if (node->router)
 		add_iface(con, index, CON_POD, 0, CON_NONE);
 }
@@ -168,19 +169,29 @@ static void join_isls(struct constellation *con)
 	}
 }
 
+static void number_antennas(struct constellation *con)
+{
+	for (uint32_t i = 0; i < con->n_stations; i++)
+		con->first_antenna[i + 1] =
+		        con->first_antenna[i] + (uint32_t)con->scenario->stations[i].antennas;
+}
+
 // scenario_check() bounds them all. One more of each, so that none is empty.
 static int allocate(struct constellation *con)
 {
 	size_t n = con->n_satellites;
-	size_t n_ifaces = n * (ISL_ENDS + (size_t)con->n_stations) + (size_t)con->n_stations * 2;
+	size_t n_ifaces = n * (ISL_ENDS + (size_t)con->n_stations) + con->n_antennas +
+	                  con->n_stations; // the last: pod0
 
 	con->nodes = calloc(n + con->n_stations + 1, sizeof(*con->nodes));
 	con->satellites = calloc(n + 1, sizeof(*con->satellites));
 	con->ifaces = calloc(n_ifaces + 1, sizeof(*con->ifaces));
 	con->isls = calloc(n * 2 + 1, sizeof(*con->isls));
+	con->first_antenna = calloc((size_t)con->n_stations + 1, sizeof(*con->first_antenna));
 	if (con->nodes == NULL || con->satellites == NULL || con->ifaces == NULL ||
-	        con->isls == NULL)
+	        con->isls == NULL || con->first_antenna == NULL)
 		return -ENOMEM;
+	number_antennas(con);
 	for (size_t i = 0; i < con->scenario->n_shells && con->sgp4s == NULL; i++) {
 		if (con->scenario->shells[i].tles == NULL)
 			continue;
@@ -233,6 +244,8 @@ int con_create(const struct scenario *scenario, struct constellation **ret_con, 
 		        (uint32_t)(scenario->shells[i].planes * scenario->shells[i].satellites);
 	con->n_stations = (uint32_t)scenario->n_stations;
 	con->n_nodes = con->n_satellites + con->n_stations;
+	for (size_t i = 0; i < scenario->n_stations; i++)
+		con->n_antennas += (uint32_t)scenario->stations[i].antennas;
 	con->sidereal0_rad = simtime_sidereal_rad(scenario->epoch_ns);
 	err = allocate(con);
 	if (err == 0)
@@ -258,6 +271,7 @@ void con_destroy(struct constellation *con)
 	free(con->satellites);
 	free(con->ifaces);
 	free(con->isls);
+	free(con->first_antenna);
 	free(con->failures);
 	free(con->looks);
 	free(con->sgp4s);
@@ -294,7 +308,8 @@ const char *con_iface_name(
 		snprintf(buf, IFACE_NAME_SIZE, "gs-%s", con->scenario->stations[at->other].name);
 		break;
 	case CON_GSL:
-		return "gsl0";
+		snprintf(buf, IFACE_NAME_SIZE, "gsl%u", at->number);
+		break;
 	default:
 		return "pod0";
 	}
@@ -336,4 +351,18 @@ const struct scenario_link *con_link(const struct constellation *con, uint32_t i
 	if (at->role == CON_GS)
 		return &gsl_of(con, at->other)->downlink;
 	return &con->scenario->shells[con->satellites[at->node].shell].isl.link;
+}
+
+uint64_t con_ground_rate_bps(
+        const struct constellation *con, uint32_t iface, uint32_t satellite, uint32_t n_links)
+{
+	uint64_t rate_bps = con_link(con, iface)->rate_bps;
+	uint64_t share_bps =
+	        con->scenario->shells[con->satellites[satellite].shell].beam.capacity_bps;
+
+	if (share_bps == 0 || n_links == 0)
+		return rate_bps;
+	share_bps = share_bps / n_links / 1000 * 1000;
+	share_bps = share_bps > 1000 ? share_bps : 1000; // 0 would be unlimited
+	return rate_bps != 0 && rate_bps < share_bps ? rate_bps : share_bps;
 }

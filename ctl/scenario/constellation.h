@@ -5,7 +5,8 @@
 //
 // Satellite NAME-PLANE-SLOT: isl0 to the next in its plane, isl1 to the one behind, isl2 to the
 // next plane, isl3 to the plane before (those that have a link), and gs-STATION for each station.
-// Station: gsl0 to the sky, pod0 to its pod (router stations only).
+// Station: gsl0, gsl1, ... to the sky, one for each antenna; pod0 to its pod (router stations
+// only).
 #pragma once
 
 #include <stdbool.h>
@@ -24,8 +25,9 @@ enum con_iface_role { CON_ISL, CON_GS, CON_GSL, CON_POD };
 struct con_iface {
 	uint32_t node;
 	uint8_t role; // enum con_iface_role
-	uint8_t number; // ISL: 0 to 3
-	uint32_t other; // ISL: interface at the far end; GS: the station's index
+	uint8_t number; // ISL: 0 to 3; GSL: of the antenna
+	uint32_t
+	        other; // ISL: interface at the far end; GS: the station's index; GSL: the antenna's
 	uint32_t isl; // ISL: index of its pair
 };
 
@@ -50,6 +52,7 @@ struct constellation {
 	const struct scenario *scenario;
 	uint32_t n_satellites;
 	uint32_t n_stations;
+	uint32_t n_antennas; // of all stations, in their order
 	uint32_t n_nodes; // satellites, then stations
 	uint32_t n_ifaces;
 	uint32_t n_isls;
@@ -57,6 +60,7 @@ struct constellation {
 	struct con_satellite *satellites;
 	struct con_iface *ifaces;
 	struct con_isl *isls;
+	uint32_t *first_antenna; // [n_stations + 1]
 	struct failure *failures; // [scenario->n_failures], failure.h
 	int64_t *looks; // [2 * n_failures] sorted: when they begin and end, since the start
 	struct sgp4 *sgp4s; // [n_satellites] when a shell has element sets, else NULL
@@ -81,7 +85,7 @@ static inline uint32_t con_station_node(const struct constellation *con, uint32_
 	return con->n_satellites + station;
 }
 
-// The satellite's interface to a station, and the station's to the sky.
+// The satellite's interface to a station, and that of the station's antenna `number` to the sky.
 static inline uint32_t con_gs_iface(
         const struct constellation *con, uint32_t satellite, uint32_t station)
 {
@@ -90,10 +94,20 @@ static inline uint32_t con_gs_iface(
 	return node->first_iface + node->n_ifaces - con->n_stations + station;
 }
 
-static inline uint32_t con_gsl_iface(const struct constellation *con, uint32_t station)
+static inline uint32_t con_gsl_iface(
+        const struct constellation *con, uint32_t station, uint32_t number)
 {
-	return con->nodes[con_station_node(con, station)].first_iface;
+	return con->nodes[con_station_node(con, station)].first_iface + number;
+}
+
+static inline uint32_t con_n_antennas(const struct constellation *con, uint32_t station)
+{
+	return con->first_antenna[station + 1] - con->first_antenna[station];
 }
 
 // Parameters of the link that leaves from an interface.
 const struct scenario_link *con_link(const struct constellation *con, uint32_t iface);
+// Rate of a ground link from `iface`, either end, to or from a satellite that has `n_links` of
+// them: the link's own, or its share of the satellite's capacity in whole kbit/s. 0: unlimited.
+uint64_t con_ground_rate_bps(
+        const struct constellation *con, uint32_t iface, uint32_t satellite, uint32_t n_links);

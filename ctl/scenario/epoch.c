@@ -15,6 +15,7 @@ struct said {
 	double t_s; // simulated
 	double delay_ns;
 	double slope_ns_s; // a simulated second
+	uint64_t rate_bps;
 };
 
 struct epoch_writer {
@@ -22,7 +23,7 @@ struct epoch_writer {
 	const uint32_t *ids;
 	double speed;
 	struct said *said; // [n_ifaces]
-	uint32_t *serving; // [n_stations] satellite
+	uint32_t *serving; // [n_antennas] satellite
 	struct epoch epoch;
 };
 
@@ -35,16 +36,16 @@ struct epoch_writer *epoch_writer_create(
 		return NULL;
 	*writer = (struct epoch_writer){.con = con, .ids = ids, .speed = speed};
 	writer->said = calloc(con->n_ifaces, sizeof(*writer->said));
-	writer->serving = calloc((size_t)con->n_stations + 1, sizeof(*writer->serving));
+	writer->serving = calloc((size_t)con->n_antennas + 1, sizeof(*writer->serving));
 	writer->epoch.records = calloc(con->n_ifaces, sizeof(*writer->epoch.records));
 	writer->epoch.handovers =
-	        calloc((size_t)con->n_stations + 1, sizeof(*writer->epoch.handovers));
+	        calloc((size_t)con->n_antennas + 1, sizeof(*writer->epoch.handovers));
 	if (writer->said == NULL || writer->serving == NULL || writer->epoch.records == NULL ||
 	        writer->epoch.handovers == NULL) {
 		epoch_writer_destroy(writer);
 		return NULL;
 	}
-	for (uint32_t i = 0; i < con->n_stations; i++)
+	for (uint32_t i = 0; i < con->n_antennas; i++)
 		writer->serving[i] = CON_NONE;
 	return writer;
 }
@@ -76,13 +77,18 @@ static uint16_t share_q16(double p)
 	return (uint16_t)fmin(round(p * 0x1p16), UINT16_MAX);
 }
 
+uint32_t epoch_rate_kbps(uint64_t rate_bps)
+{
+	return (uint32_t)((rate_bps + 500) / 1000);
+}
+
 void epoch_set_parameters(struct orrery_record *record, const struct scenario_link *link)
 {
 	record->set = ORRERY_SET_ALL;
 	record->mtu = (uint16_t)link->mtu;
 	record->jitter_ns = (uint32_t)link->jitter_ns;
 	record->jitter_corr = share_q16(link->jitter_corr);
-	record->rate_kbps = (uint32_t)((link->rate_bps + 500) / 1000);
+	record->rate_kbps = epoch_rate_kbps(link->rate_bps);
 	record->queue_bytes = (uint32_t)link->queue_bytes;
 	record->queue_pkts = (uint32_t)link->queue_pkts;
 	record->loss = share_q32(link->loss);
@@ -127,7 +133,7 @@ static void remember(struct epoch_writer *writer, uint32_t iface, const struct m
 	const struct matrix_link *link = &matrix->links[iface];
 
 	writer->said[iface] = (struct said){true, link->up, link->to, matrix->t_s, record->delay_ns,
-	        record->slope_ns_s / writer->speed};
+	        record->slope_ns_s / writer->speed, link->rate_bps};
 }
 
 // Writes the record of one link, if it needs one.
@@ -146,10 +152,15 @@ static bool write_link(struct epoch_writer *writer, const struct matrix *matrix,
 	} else if (plug) {
 		record->to = writer->ids[link->to];
 		epoch_set_parameters(record, con_link(writer->con, iface));
+		record->rate_kbps = epoch_rate_kbps(link->rate_bps);
 		set_delay(writer, record, link);
 	} else {
 		if (said->up != link->up)
 			record->set |= ORRERY_SET_UP;
+		if (said->rate_bps != link->rate_bps) {
+			record->set |= ORRERY_SET_RATE;
+			record->rate_kbps = epoch_rate_kbps(link->rate_bps);
+		}
 		if (!line_fits(writer, said, matrix, link, step_s))
 			set_delay(writer, record, link);
 	}
@@ -158,24 +169,32 @@ static bool write_link(struct epoch_writer *writer, const struct matrix *matrix,
 	if ((record->set & ORRERY_SET_DELAY) != 0 || link->to == CON_NONE)
 		remember(writer, iface, matrix, record);
 	said->up = link->up;
+	said->rate_bps = link->rate_bps;
 	return true;
+}
+
+static void note_handover(
+        struct epoch_writer *writer, const struct matrix *matrix, uint32_t station, uint32_t number)
+{
+	const struct constellation *con = writer->con;
+	struct epoch *epoch = &writer->epoch;
+	uint32_t *was = &writer->serving[con->first_antenna[station] + number];
+	uint32_t far = matrix->links[con_gsl_iface(con, station, number)].to;
+	uint32_t serving = far != CON_NONE ? con->ifaces[far].node : CON_NONE;
+
+	if (serving == *was)
+		return;
+	epoch->handovers[epoch->n_handovers++] =
+	        (struct epoch_handover){station, number, *was, serving};
+	*was = serving;
 }
 
 static void note_handovers(struct epoch_writer *writer, const struct matrix *matrix)
 {
-	const struct constellation *con = writer->con;
-	struct epoch *epoch = &writer->epoch;
-
-	epoch->n_handovers = 0;
-	for (uint32_t i = 0; i < con->n_stations; i++) {
-		uint32_t far = matrix->links[con_gsl_iface(con, i)].to;
-		uint32_t serving = far != CON_NONE ? con->ifaces[far].node : CON_NONE;
-
-		if (serving == writer->serving[i])
-			continue;
-		epoch->handovers[epoch->n_handovers++] =
-		        (struct epoch_handover){i, writer->serving[i], serving};
-		writer->serving[i] = serving;
+	writer->epoch.n_handovers = 0;
+	for (uint32_t i = 0; i < writer->con->n_stations; i++) {
+		for (uint32_t k = 0; k < con_n_antennas(writer->con, i); k++)
+			note_handover(writer, matrix, i, k);
 	}
 }
 

@@ -17,6 +17,7 @@
 
 struct epoch_handover {
 	uint32_t station;
+	uint32_t number; // of its antenna
 	uint32_t from; // satellite, CON_NONE: there was none
 	uint32_t to; // satellite, CON_NONE: none is in sight
 };
@@ -31,6 +32,9 @@ struct epoch {
 
 // Everything of a link but its ends, its state and its delay; sets all bits of `set`.
 void epoch_set_parameters(struct orrery_record *record, const struct scenario_link *link);
+
+// As records have it.
+uint32_t epoch_rate_kbps(uint64_t rate_bps);
 
 struct epoch_writer;
 

@@ -23,7 +23,7 @@ static int resolve_link(
 		        strcmp(con_iface_ref(con, i, buf), ref) != 0)
 			continue;
 		ret_failure->what = at->role == CON_ISL ? FAILURE_ISL : FAILURE_GROUND_LINK;
-		ret_failure->first = at->role == CON_ISL ? at->isl : at->node - con->n_satellites;
+		ret_failure->first = at->role == CON_ISL ? at->isl : at->other;
 		return 0;
 	}
 	return -ENOENT;
@@ -149,12 +149,12 @@ bool failure_of_isl(const struct constellation *con, uint32_t isl, double from_s
 	return false;
 }
 
-bool failure_of_ground_link(const struct constellation *con, uint32_t station, double t_s)
+bool failure_of_ground_link(const struct constellation *con, uint32_t antenna, double t_s)
 {
 	for (size_t i = 0; i < con->scenario->n_failures; i++) {
 		const struct failure *failure = &con->failures[i];
 
-		if (failure->what == FAILURE_GROUND_LINK && failure->first == station &&
+		if (failure->what == FAILURE_GROUND_LINK && failure->first == antenna &&
 		        acts(failure, t_s, t_s))
 			return true;
 	}

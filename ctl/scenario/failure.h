@@ -11,7 +11,7 @@ enum failure_what { FAILURE_NODES, FAILURE_ISL, FAILURE_GROUND_LINK, FAILURE_REG
 
 struct failure {
 	int what; // enum failure_what
-	uint32_t first, n; // nodes; the pair of an ISL; the station of a ground link
+	uint32_t first, n; // nodes; the pair of an ISL; the antenna of a ground link
 	struct vec3 middle; // region: unit vector, turning with the Earth
 	double cosine; // of the region's radius
 	double from_s, until_s; // since the scenario's start
@@ -26,7 +26,7 @@ __attribute__((warn_unused_result)) int failures_resolve(
 bool failure_of_node(const struct constellation *con, uint32_t node, const struct vec3 *position,
         double from_s, double t_s);
 bool failure_of_isl(const struct constellation *con, uint32_t isl, double from_s, double t_s);
-bool failure_of_ground_link(const struct constellation *con, uint32_t station, double t_s);
+bool failure_of_ground_link(const struct constellation *con, uint32_t antenna, double t_s);
 // First time behind `from_ns` and before `to_ns` at which a failure begins or ends, or `to_ns`. In
 // ns since the scenario's start.
 int64_t failure_next_ns(const struct constellation *con, int64_t from_ns, int64_t to_ns);

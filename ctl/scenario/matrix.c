@@ -22,19 +22,24 @@ void matrix_fini(struct matrix *matrix)
 	*matrix = (struct matrix){0};
 }
 
+static uint64_t rate_of(const struct sky *sky, uint32_t iface)
+{
+	uint32_t antenna = sky_antenna(sky, iface), satellite;
+
+	if (antenna == CON_NONE)
+		return con_link(sky->con, iface)->rate_bps;
+	satellite = sky->serving[antenna];
+	return con_ground_rate_bps(sky->con, iface, satellite, sky->n_links[satellite]);
+}
+
 static struct matrix_link link_of(const struct sky *now, const struct sky *end, uint32_t iface)
 {
-	const struct con_iface *at = &now->con->ifaces[iface];
 	struct matrix_link link = {.to = sky_far(now, iface)};
 
 	if (link.to == CON_NONE)
 		return link;
-	if (at->role == CON_ISL)
-		link.up = now->isl_up[at->isl];
-	else if (at->role == CON_GS)
-		link.up = now->gsl_up[at->other];
-	else
-		link.up = now->gsl_up[at->node - now->con->n_satellites];
+	link.up = sky_is_up(now, iface);
+	link.rate_bps = rate_of(now, iface);
 	link.delay_ns = sky_delay_ns(now, iface, link.to);
 	if (end->t_s > now->t_s)
 		link.slope_ns_s =

@@ -15,6 +15,7 @@ struct matrix_link {
 	bool up;
 	double delay_ns;
 	double slope_ns_s; // ns per simulated second
+	uint64_t rate_bps; // 0: unlimited
 };
 
 struct matrix {

@@ -191,11 +191,9 @@ double path_flight_rtt_ns(
 	return flown_ns;
 }
 
-static double ns_per_byte(const struct constellation *con, uint32_t iface)
+static double ns_per_byte(const struct matrix_link *link)
 {
-	uint64_t rate_bps = con_link(con, iface)->rate_bps;
-
-	return rate_bps != 0 ? 8e9 / (double)rate_bps : 0;
+	return link->rate_bps != 0 ? 8e9 / (double)link->rate_bps : 0;
 }
 
 double path_rtt_ns_per_byte(const struct matrix *matrix, const struct path *path)
@@ -203,7 +201,7 @@ double path_rtt_ns_per_byte(const struct matrix *matrix, const struct path *path
 	double sum = 0;
 
 	for (uint32_t i = 0; i < path->n_hops; i++)
-		sum += ns_per_byte(matrix->con, path->ifaces[i]) +
-		       ns_per_byte(matrix->con, matrix->links[path->ifaces[i]].to);
+		sum += ns_per_byte(&matrix->links[path->ifaces[i]]) +
+		       ns_per_byte(&matrix->links[matrix->links[path->ifaces[i]].to]);
 	return sum;
 }

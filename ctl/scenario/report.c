@@ -48,18 +48,29 @@ static const char *satellite_name(
 	return satellite != CON_NONE ? con_node_name(sim->con, satellite, buf) : NULL;
 }
 
+const char *report_antenna(
+        const struct sim *sim, uint32_t station, uint32_t number, char buf[IFACE_REF_SIZE])
+{
+	if (con_n_antennas(sim->con, station) == 1)
+		return sim->scenario.stations[station].name;
+	return con_iface_ref(sim->con, con_gsl_iface(sim->con, station, number), buf);
+}
+
 static json_t *handovers_json(const struct sim *sim, const struct epoch *epoch)
 {
 	json_t *list = json_array();
 
 	for (uint32_t i = 0; i < epoch->n_handovers; i++) {
 		const struct epoch_handover *h = &epoch->handovers[i];
-		char from[NODE_NAME_SIZE], to[NODE_NAME_SIZE];
+		char from[NODE_NAME_SIZE], to[NODE_NAME_SIZE], iface[IFACE_NAME_SIZE];
 
-		json_array_append_new(list, json_pack("{s:s, s:s?, s:s?}", "station",
-		                                    sim->scenario.stations[h->station].name, "from",
-		                                    satellite_name(sim, h->from, from), "to",
-		                                    satellite_name(sim, h->to, to)));
+		json_array_append_new(list,
+		        json_pack("{s:s, s:s, s:s?, s:s?}", "station",
+		                sim->scenario.stations[h->station].name, "interface",
+		                con_iface_name(sim->con,
+		                        con_gsl_iface(sim->con, h->station, h->number), iface),
+		                "from", satellite_name(sim, h->from, from), "to",
+		                satellite_name(sim, h->to, to)));
 	}
 	return list;
 }
@@ -164,6 +175,7 @@ void report_tick_json(FILE *out, struct sim *sim, const struct tick *tick, doubl
 void report_add(struct report *report, FILE *out, const struct sim *sim, const struct tick *tick)
 {
 	char span[SIMTIME_TEXT_SIZE], from[NODE_NAME_SIZE], to[NODE_NAME_SIZE];
+	char antenna[IFACE_REF_SIZE];
 
 	report->n_epochs++;
 	report->changed += tick->changed;
@@ -178,17 +190,17 @@ void report_add(struct report *report, FILE *out, const struct sim *sim, const s
 		if (h->from == CON_NONE)
 			fprintf(out, "%s  %s sees %s\n",
 			        simtime_format_span(span, (int64_t)(tick->t_s * 1e9)),
-			        sim->scenario.stations[h->station].name,
+			        report_antenna(sim, h->station, h->number, antenna),
 			        satellite_name(sim, h->to, to));
 		else if (h->to == CON_NONE)
 			fprintf(out, "%s  %s loses %s and sees no other\n",
 			        simtime_format_span(span, (int64_t)(tick->t_s * 1e9)),
-			        sim->scenario.stations[h->station].name,
+			        report_antenna(sim, h->station, h->number, antenna),
 			        satellite_name(sim, h->from, from));
 		else
 			fprintf(out, "%s  handover: %s from %s to %s\n",
 			        simtime_format_span(span, (int64_t)(tick->t_s * 1e9)),
-			        sim->scenario.stations[h->station].name,
+			        report_antenna(sim, h->station, h->number, antenna),
 			        satellite_name(sim, h->from, from), satellite_name(sim, h->to, to));
 	}
 }

@@ -42,6 +42,9 @@ void report_add(struct report *report, FILE *out, const struct sim *sim, const s
 void report_print(
         struct report *report, FILE *out, struct sim *sim, const struct tick *tick, double speed);
 
+// A station with one antenna by its name, else the antenna's interface.
+const char *report_antenna(
+        const struct sim *sim, uint32_t station, uint32_t number, char buf[IFACE_REF_SIZE]);
 // The path of `sim->path` as the names of its nodes, both ends included. New reference.
 json_t *report_path_nodes(const struct sim *sim, uint32_t from);
 // One pair: ends, nodes, one-way delay, round trip at `after_s`. New reference.

@@ -29,7 +29,7 @@ enum scenario_pattern { SCENARIO_DELTA, SCENARIO_STAR };
 enum scenario_grid { SCENARIO_GRID_PLUS, SCENARIO_GRID_NONE, SCENARIO_GRID_AUTO };
 enum scenario_earth { SCENARIO_SPHERE, SCENARIO_WGS84, SCENARIO_EARTH_AUTO };
 enum scenario_seam { SCENARIO_SEAM_OPEN, SCENARIO_SEAM_LINKED, SCENARIO_SEAM_AUTO };
-enum scenario_policy { SCENARIO_NEAREST, SCENARIO_SLOTS };
+enum scenario_policy { SCENARIO_NEAREST, SCENARIO_SLOTS, SCENARIO_LONGEST };
 enum scenario_handover { SCENARIO_MAKE_FIRST, SCENARIO_BREAK_FIRST };
 enum scenario_class { SCENARIO_CLASS_GSL, SCENARIO_CLASS_USER };
 
@@ -60,6 +60,11 @@ struct scenario_isl {
 	struct scenario_link link;
 };
 
+// What all ground links of one satellite share, in each direction.
+struct scenario_beam {
+	uint64_t capacity_bps; // 0: unlimited
+};
+
 struct tle;
 
 struct scenario_shell {
@@ -78,6 +83,7 @@ struct scenario_shell {
 	double anomaly_deg;
 	int kind; // enum scenario_kind
 	struct scenario_isl isl;
+	struct scenario_beam beam;
 };
 
 struct scenario_gsl {
@@ -92,6 +98,7 @@ struct scenario_station {
 	double longitude_deg;
 	double height_m;
 	double min_elevation_deg;
+	int64_t antennas; // satellites that it is linked to at once
 	int policy; // enum scenario_policy
 	int handover; // enum scenario_handover
 	int64_t outage_ns; // the link is down that long after a change of satellite; 0 with

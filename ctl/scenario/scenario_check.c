@@ -81,6 +81,11 @@ static int check_shell(const struct check *check, const struct scenario *scenari
 		return fault_set(check->fault, -ERANGE, "shells",
 		        "%s: more than %d satellites with shell '%s'", check->file,
 		        SCENARIO_SATELLITES_MAX, shell->name);
+	if (shell->beam.capacity_bps != 0 && shell->beam.capacity_bps < 1000)
+		return fault_set(check->fault, -EINVAL, "shells.beam.capacity",
+		        "%s: shells.beam.capacity: %llu bit/s is below 1 kbit/s; 0 or "
+		        "\"unlimited\" is no limit",
+		        check->file, (unsigned long long)shell->beam.capacity_bps);
 	return check_link(check, "shells.isl", &shell->isl.link);
 }
 

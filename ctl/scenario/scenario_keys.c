@@ -11,7 +11,7 @@ static const char *const patterns[] = {"delta", "star", NULL};
 static const char *const grids[] = {"+grid", "none", "auto", NULL};
 static const char *const earths[] = {"sphere", "wgs84", "auto", NULL};
 static const char *const seams[] = {"open", "linked", "auto", NULL};
-static const char *const policies[] = {"nearest", "slots", NULL};
+static const char *const policies[] = {"nearest", "slots", "longest", NULL};
 static const char *const handovers[] = {"make-before-break", "break-before-make", NULL};
 static const char *const classes[] = {"gsl", "user", NULL};
 
@@ -71,6 +71,12 @@ static const struct key gsl_keys[] = {
         {.type = KEY_END},
 };
 
+static const struct key beam_keys[] = {
+        {"capacity", KEY_RATE, .offset = offsetof(struct scenario_beam, capacity_bps),
+                .max = 4.294967295e12},
+        {.type = KEY_END},
+};
+
 #define WALKER .required = true, .unless = "tle"
 #define WALKER_ONLY WALKER, .not_with = "tle"
 #define IN_SHELL(field) .offset = offsetof(struct scenario_shell, field)
@@ -91,6 +97,7 @@ static const struct key shell_keys[] = {
                 .max = 360},
         {"kind", KEY_CHOICE, IN_SHELL(kind), .choices = kinds, .preset = "router"},
         {"isl", KEY_GROUP, IN_SHELL(isl), .keys = isl_keys},
+        {"beam", KEY_GROUP, IN_SHELL(beam), .keys = beam_keys},
         {.type = KEY_END},
 };
 
@@ -106,6 +113,8 @@ static const struct key station_keys[] = {
         {"height_m", KEY_REAL, IN_STATION(height_m), .min = -500, .max = 20000},
         {"min_elevation_deg", KEY_REAL, IN_STATION(min_elevation_deg), .min = 0, .max = 89.9,
                 .preset = "10"},
+        {"antennas", KEY_INT, IN_STATION(antennas), .min = 1, .max = SCENARIO_ANTENNAS_MAX,
+                .preset = "1"},
         {"policy", KEY_CHOICE, IN_STATION(policy), .choices = policies, .preset = "nearest"},
         {"handover", KEY_CHOICE, IN_STATION(handover), .choices = handovers,
                 .preset = "make-before-break"},

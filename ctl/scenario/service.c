@@ -10,6 +10,8 @@
 
 #define STEP_NS 1000000000ll
 #define BUCKETS 1024 // steps that a satellite can be put off
+#define SETS_AHEAD_NS (86400 * STEP_NS) // who stays longer stays for ever
+#define SETS_WITHIN_NS 1000000
 #define WALK_NS (60 * STEP_NS) // longer ways are jumped over
 
 // A satellite that may be above the least elevation before the step's end.
@@ -18,6 +20,7 @@ struct near {
 	bool visible; // at the time looked at: above it, and not failed
 	double clearance_km; // how far inside the cone of the least elevation
 	double distance_km;
+	int64_t sets_ns; // 0: not computed
 };
 
 struct choice { // best first
@@ -53,8 +56,10 @@ int service_init(struct service *service, const struct constellation *con, uint3
 	size_t n = (size_t)con->n_satellites + 1;
 	struct service_scratch *scratch = calloc(1, sizeof(*scratch));
 
-	*service = (struct service){
-	        .con = con, .station = station, .n_antennas = 1, .scratch = scratch};
+	*service = (struct service){.con = con,
+	        .station = station,
+	        .n_antennas = con_n_antennas(con, station),
+	        .scratch = scratch};
 	if (scratch == NULL)
 		return -ENOMEM;
 	scratch->sine = sin(deg_to_rad(rules->min_elevation_deg));
@@ -127,7 +132,7 @@ static struct near look_at(
 	bool visible = clearance_km >= 0 &&
 	               !failure_of_node(con, satellite, &position, place->t_s, place->t_s);
 
-	return (struct near){satellite, visible, clearance_km, distance_km};
+	return (struct near){satellite, visible, clearance_km, distance_km, 0};
 }
 
 static double clearance_speed_km_s(const struct service *service, uint32_t satellite)
@@ -187,8 +192,12 @@ static void look(struct service *service, int64_t t_ns)
 
 	if (scratch->looked_ns == t_ns)
 		return;
-	for (uint32_t i = 0; i < scratch->n_near; i++)
+	for (uint32_t i = 0; i < scratch->n_near; i++) {
+		int64_t sets_ns = scratch->near[i].sets_ns;
+
 		scratch->near[i] = look_at(service, &place, scratch->near[i].satellite);
+		scratch->near[i].sets_ns = sets_ns;
+	}
 	scratch->looked_ns = t_ns;
 }
 
@@ -284,6 +293,51 @@ static void choose_for_slot(struct service *service, int64_t t_ns, struct choice
 	}
 }
 
+// When a satellite that is above the least elevation at `t_ns` goes below it, failures left out.
+static int64_t find_set(const struct service *service, uint32_t satellite, int64_t t_ns)
+{
+	double speed_km_s = clearance_speed_km_s(service, satellite);
+	int64_t end_ns = t_ns + SETS_AHEAD_NS;
+
+	while (t_ns < end_ns) {
+		const struct place place = place_at(service, t_ns);
+		struct near near = look_at(service, &place, satellite);
+		int64_t least_ns = (int64_t)(near.clearance_km / speed_km_s * 1e9);
+
+		if (least_ns < SETS_WITHIN_NS)
+			return t_ns;
+		t_ns += least_ns; // it cannot set before
+	}
+	return INT64_MAX;
+}
+
+static bool stays_longer(const struct near *a, const struct near *b)
+{
+	return a->sets_ns != b->sets_ns ? a->sets_ns > b->sets_ns : is_nearer(a, b);
+}
+
+// An antenna keeps its satellite; a free one takes that which will stay longest.
+static void choose_longest(struct service *service, int64_t t_ns, struct choice *choice)
+{
+	struct service_scratch *scratch = service->scratch;
+
+	look(service, t_ns);
+	for (uint32_t i = 0; i < service->n_antennas; i++) {
+		uint32_t satellite = service->antennas[i].satellite;
+
+		if (satellite != CON_NONE && choice->works[i] && sees(service, satellite))
+			choice->satellites[choice->n++] = satellite;
+	}
+	for (uint32_t i = 0; i < scratch->n_near && choice->n < choice->n_work; i++) {
+		struct near *near = &scratch->near[i];
+
+		if (near->visible && near->sets_ns == 0)
+			near->sets_ns = find_set(service, near->satellite, t_ns);
+	}
+	choice->n = add_best(
+	        service, choice->satellites, choice->n, choice->n_work, stays_longer, NULL);
+}
+
 static void find_working(const struct service *service, int64_t t_ns, struct choice *choice)
 {
 	const struct constellation *con = service->con;
@@ -297,8 +351,9 @@ static void find_working(const struct service *service, int64_t t_ns, struct cho
 			return;
 	}
 	for (uint32_t i = 0; i < service->n_antennas; i++) {
-		choice->works[i] = con->scenario->n_failures == 0 ||
-		                   !failure_of_ground_link(con, service->station, t_s);
+		choice->works[i] =
+		        con->scenario->n_failures == 0 ||
+		        !failure_of_ground_link(con, con->first_antenna[service->station] + i, t_s);
 		choice->n_work += choice->works[i];
 	}
 }
@@ -309,6 +364,10 @@ static void choose(struct service *service, int64_t t_ns, struct choice *choice)
 	find_working(service, t_ns, choice);
 	if (rules_of(service)->policy == SCENARIO_SLOTS) {
 		choose_for_slot(service, t_ns, choice);
+		return;
+	}
+	if (rules_of(service)->policy == SCENARIO_LONGEST) {
+		choose_longest(service, t_ns, choice);
 		return;
 	}
 	look(service, t_ns);
@@ -387,10 +446,19 @@ static void begin(struct service *service, int64_t t_ns)
 	assign(service, &choice, SERVICE_ALWAYS);
 }
 
+// True if it matters who served before.
+static bool remembers(const struct service *service)
+{
+	return service->n_antennas > 1 || rules_of(service)->policy == SCENARIO_LONGEST;
+}
+
 // Where a walk to `t_ns` begins, so that all is known there that matters.
 static int64_t begin_before(const struct service *service, int64_t t_ns)
 {
-	t_ns -= rules_of(service)->outage_ns;
+	if (!remembers(service))
+		t_ns -= rules_of(service)->outage_ns;
+	else if (t_ns > 0)
+		t_ns = 0;
 	if (rules_of(service)->policy == SCENARIO_SLOTS)
 		return service_slot_start_ns(service->con, t_ns);
 	return t_ns;
@@ -457,7 +525,8 @@ bool service_advance(struct service *service, int64_t to_ns)
 
 void service_seek(struct service *service, int64_t t_ns)
 {
-	if (!service->scratch->begun || t_ns < service->t_ns || t_ns > service->t_ns + WALK_NS)
+	if (!service->scratch->begun || t_ns < service->t_ns ||
+	        (t_ns > service->t_ns + WALK_NS && !remembers(service)))
 		begin(service, begin_before(service, t_ns));
 	while (service_advance(service, t_ns))
 		;

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 
 #include "columns.h"
+#include "report.h"
 #include "simtime.h"
 #include "units.h"
 
@@ -44,11 +45,11 @@ static unsigned count_visible(const struct sim *sim, uint32_t station)
 	return n;
 }
 
-static double elevation_of_serving(const struct sim *sim, uint32_t station)
+static double elevation_of(const struct sim *sim, uint32_t station, uint32_t satellite)
 {
 	return rad_to_deg(
 	        sky_elevation_rad(sim->con, sim->now.positions[con_station_node(sim->con, station)],
-	                sim->now.positions[sim->now.serving[station]]));
+	                sim->now.positions[satellite]));
 }
 
 static void print_satellites(FILE *out, const struct sim *sim)
@@ -89,33 +90,49 @@ static void print_links(FILE *out, const struct sim *sim)
 	columns_destroy(columns);
 }
 
+static void add_antenna(
+        struct columns *columns, const struct sim *sim, uint32_t station, uint32_t number)
+{
+	uint32_t gsl = con_gsl_iface(sim->con, station, number);
+	const struct matrix_link *link = &sim->matrix.links[gsl];
+	uint32_t serving = sim->now.serving[sim->con->first_antenna[station] + number];
+	char name[NODE_NAME_SIZE], rate[UNITS_TEXT_SIZE];
+
+	if (serving == CON_NONE) {
+		columns_cell(columns, "none in sight");
+		for (int k = 0; k < 5; k++)
+			columns_cell(columns, "-");
+		return;
+	}
+	columns_cell(columns, "%s", con_node_name(sim->con, serving, name));
+	columns_cell(columns, "%.1f", elevation_of(sim, station, serving));
+	columns_cell(columns, "%.4f ms", link->delay_ns / 1e6);
+	columns_cell(columns, "%+.3f us/s", link->slope_ns_s / 1e3);
+	columns_cell(columns, "%s", units_format_rate(rate, link->rate_bps));
+	columns_cell(columns, "%s", units_format_rate(rate, sim->matrix.links[link->to].rate_bps));
+}
+
 static void print_ground(FILE *out, const struct sim *sim)
 {
 	struct columns *columns = columns_create(
-	        "STATION ADDRESS >LATITUDE >LONGITUDE SATELLITE >ELEVATION >DELAY >SLOPE >VISIBLE");
+	        "STATION ADDRESS >LATITUDE >LONGITUDE SATELLITE >ELEVATION >DELAY >SLOPE "
+	        ">UPLINK >DOWNLINK >VISIBLE");
 
 	for (uint32_t i = 0; i < sim->con->n_stations; i++) {
-		const struct matrix_link *link = &sim->matrix.links[con_gsl_iface(sim->con, i)];
-		uint32_t serving = sim->now.serving[i];
-		char name[NODE_NAME_SIZE];
+		unsigned n_visible = count_visible(sim, i);
 		struct place place;
 
 		place_of(sim, con_station_node(sim->con, i), &place);
-		columns_cell(columns, "%s", place.name);
-		columns_cell(columns, "%s", place.address);
-		columns_cell(columns, "%.2f", place.latitude_deg);
-		columns_cell(columns, "%.2f", place.longitude_deg);
-		if (serving == CON_NONE) {
-			columns_cell(columns, "none in sight");
-			for (int k = 0; k < 3; k++)
-				columns_cell(columns, "-");
-		} else {
-			columns_cell(columns, "%s", con_node_name(sim->con, serving, name));
-			columns_cell(columns, "%.1f", elevation_of_serving(sim, i));
-			columns_cell(columns, "%.4f ms", link->delay_ns / 1e6);
-			columns_cell(columns, "%+.3f us/s", link->slope_ns_s / 1e3);
+		for (uint32_t k = 0; k < con_n_antennas(sim->con, i); k++) {
+			char name[IFACE_REF_SIZE];
+
+			columns_cell(columns, "%s", report_antenna(sim, i, k, name));
+			columns_cell(columns, "%s", place.address);
+			columns_cell(columns, "%.2f", place.latitude_deg);
+			columns_cell(columns, "%.2f", place.longitude_deg);
+			add_antenna(columns, sim, i, k);
+			columns_cell(columns, "%u", n_visible);
 		}
-		columns_cell(columns, "%u", count_visible(sim, i));
 	}
 	columns_print(columns, out);
 	columns_destroy(columns);
@@ -157,29 +174,47 @@ static json_t *links_json(const struct sim *sim)
 		if (link->to == CON_NONE)
 			continue;
 		json_array_append_new(
-		        links, json_pack("{s:s, s:s, s:b, s:I, s:I}", "from",
+		        links, json_pack("{s:s, s:s, s:b, s:I, s:I, s:I}", "from",
 		                       con_iface_ref(sim->con, i, from), "to",
 		                       con_iface_ref(sim->con, link->to, to), "up", link->up,
 		                       "delay_ns", (json_int_t)llround(link->delay_ns),
-		                       "slope_ns_s", (json_int_t)llround(link->slope_ns_s)));
+		                       "slope_ns_s", (json_int_t)llround(link->slope_ns_s),
+		                       "rate_bps", (json_int_t)link->rate_bps));
 	}
 	return links;
 }
 
-static json_t *station_json(const struct sim *sim, uint32_t station)
+static json_t *antenna_json(const struct sim *sim, uint32_t station, uint32_t number)
 {
-	json_t *object = place_json(sim, con_station_node(sim->con, station));
-	uint32_t serving = sim->now.serving[station];
-	char name[NODE_NAME_SIZE];
+	uint32_t serving = sim->now.serving[sim->con->first_antenna[station] + number];
+	char name[NODE_NAME_SIZE], iface[IFACE_NAME_SIZE];
+	json_t *object = json_pack("{s:s}", "interface",
+	        con_iface_name(sim->con, con_gsl_iface(sim->con, station, number), iface));
 
-	json_object_set_new(object, "visible", json_integer(count_visible(sim, station)));
 	if (serving == CON_NONE) {
 		json_object_set_new(object, "satellite", json_null());
 		return object;
 	}
 	json_object_set_new(
 	        object, "satellite", json_string(con_node_name(sim->con, serving, name)));
-	json_object_set_new(object, "elevation_deg", json_real(elevation_of_serving(sim, station)));
+	json_object_set_new(
+	        object, "elevation_deg", json_real(elevation_of(sim, station, serving)));
+	return object;
+}
+
+// `satellite` and `elevation_deg` stand for the first antenna.
+static json_t *station_json(const struct sim *sim, uint32_t station)
+{
+	json_t *object = place_json(sim, con_station_node(sim->con, station));
+	json_t *antennas = json_array(), *first = antenna_json(sim, station, 0);
+
+	json_object_set_new(object, "visible", json_integer(count_visible(sim, station)));
+	for (uint32_t k = 0; k < con_n_antennas(sim->con, station); k++)
+		json_array_append_new(antennas, antenna_json(sim, station, k));
+	json_object_set_new(object, "antennas", antennas);
+	json_object_del(first, "interface");
+	json_object_update(object, first);
+	json_decref(first);
 	return object;
 }
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "failure.h"
 
@@ -23,11 +24,13 @@ int sky_init(struct sky *sky, const struct constellation *con)
 	*sky = (struct sky){.con = con};
 	sky->positions = calloc(con->n_nodes, sizeof(*sky->positions));
 	sky->isl_up = calloc((size_t)con->n_isls + 1, sizeof(*sky->isl_up));
-	sky->serving = calloc((size_t)con->n_stations + 1, sizeof(*sky->serving));
-	sky->gsl_up = calloc((size_t)con->n_stations + 1, sizeof(*sky->gsl_up));
+	sky->serving = calloc((size_t)con->n_antennas + 1, sizeof(*sky->serving));
+	sky->gsl_up = calloc((size_t)con->n_antennas + 1, sizeof(*sky->gsl_up));
+	sky->n_links = calloc((size_t)con->n_satellites + 1, sizeof(*sky->n_links));
 	sky->services = calloc((size_t)con->n_stations + 1, sizeof(*sky->services));
 	if (sky->positions == NULL || sky->isl_up == NULL || sky->serving == NULL ||
-	        sky->gsl_up == NULL || sky->services == NULL || begin_services(sky) != 0) {
+	        sky->gsl_up == NULL || sky->n_links == NULL || sky->services == NULL ||
+	        begin_services(sky) != 0) {
 		sky_fini(sky);
 		return -ENOMEM;
 	}
@@ -40,6 +43,7 @@ void sky_fini(struct sky *sky)
 	free(sky->isl_up);
 	free(sky->serving);
 	free(sky->gsl_up);
+	free(sky->n_links);
 	for (uint32_t i = 0; sky->services != NULL && i < sky->con->n_stations; i++)
 		service_fini(&sky->services[i]);
 	free(sky->services);
@@ -153,12 +157,22 @@ bool sky_isl_works(const struct constellation *con, uint32_t isl, double t_s, co
 
 static void serve(struct sky *sky)
 {
-	for (uint32_t i = 0; i < sky->con->n_stations; i++) {
+	const struct constellation *con = sky->con;
+
+	memset(sky->n_links, 0, con->n_satellites * sizeof(*sky->n_links));
+	for (uint32_t i = 0; i < con->n_stations; i++) {
 		struct service *service = &sky->services[i];
 
 		service_seek(service, llround(sky->t_s * 1e9));
-		sky->serving[i] = service->antennas[0].satellite;
-		sky->gsl_up[i] = service_is_up(service, 0);
+		for (uint32_t k = 0; k < service->n_antennas; k++) {
+			uint32_t antenna = con->first_antenna[i] + k;
+			uint32_t satellite = service->antennas[k].satellite;
+
+			sky->serving[antenna] = satellite;
+			sky->gsl_up[antenna] = service_is_up(service, k);
+			if (satellite != CON_NONE)
+				sky->n_links[satellite]++;
+		}
 	}
 }
 
@@ -179,26 +193,46 @@ void sky_compute(struct sky *sky, double t_s)
 	serve(sky);
 }
 
+uint32_t sky_antenna(const struct sky *sky, uint32_t iface)
+{
+	const struct constellation *con = sky->con;
+	const struct con_iface *at = &con->ifaces[iface];
+
+	if (at->role == CON_GSL)
+		return sky->serving[at->other] != CON_NONE ? at->other : CON_NONE;
+	if (at->role != CON_GS)
+		return CON_NONE;
+	for (uint32_t i = con->first_antenna[at->other]; i < con->first_antenna[at->other + 1];
+	        i++) {
+		if (sky->serving[i] == at->node)
+			return i;
+	}
+	return CON_NONE;
+}
+
 uint32_t sky_far(const struct sky *sky, uint32_t iface)
 {
 	const struct constellation *con = sky->con;
 	const struct con_iface *at = &con->ifaces[iface];
-	uint32_t serving;
+	uint32_t antenna = sky_antenna(sky, iface);
 
-	switch (at->role) {
-	case CON_ISL:
+	if (at->role == CON_ISL)
 		return at->other;
-	case CON_GS:
-		return sky->serving[at->other] == at->node ? con_gsl_iface(con, at->other)
-		                                           : CON_NONE;
-	case CON_GSL:
-		serving = sky->serving[at->node - con->n_satellites];
-		return serving == CON_NONE
-		               ? CON_NONE
-		               : con_gs_iface(con, serving, at->node - con->n_satellites);
-	default:
+	if (antenna == CON_NONE)
 		return CON_NONE;
-	}
+	if (at->role == CON_GS)
+		return con_gsl_iface(con, at->other, antenna - con->first_antenna[at->other]);
+	return con_gs_iface(con, sky->serving[antenna], at->node - con->n_satellites);
+}
+
+bool sky_is_up(const struct sky *sky, uint32_t iface)
+{
+	const struct con_iface *at = &sky->con->ifaces[iface];
+	uint32_t antenna = sky_antenna(sky, iface);
+
+	if (at->role == CON_ISL)
+		return sky->isl_up[at->isl];
+	return antenna != CON_NONE && sky->gsl_up[antenna];
 }
 
 double sky_delay_ns(const struct sky *sky, uint32_t iface, uint32_t far)

@@ -15,8 +15,9 @@ struct sky {
 	double sidereal_rad;
 	struct vec3 *positions; // [n_nodes]
 	bool *isl_up; // [n_isls]
-	uint32_t *serving; // [n_stations] satellite, or CON_NONE
-	bool *gsl_up; // [n_stations] false: in the outage after a change of satellites
+	uint32_t *serving; // [n_antennas] satellite, or CON_NONE
+	bool *gsl_up; // [n_antennas] false: in the outage after a change of satellites
+	uint32_t *n_links; // [n_satellites] ground links, those in an outage too
 	struct service *services; // [n_stations] scratch
 };
 
@@ -43,6 +44,11 @@ bool sky_isl_works(const struct constellation *con, uint32_t isl, double t_s, co
 // Far end of the link that leaves from `iface` at this moment, or CON_NONE. An ISL has its far end
 // also while it is down.
 uint32_t sky_far(const struct sky *sky, uint32_t iface);
+// The antenna of the ground link that leaves from `iface`, a station's or a satellite's, or
+// CON_NONE.
+uint32_t sky_antenna(const struct sky *sky, uint32_t iface);
+// Whether the link that leaves from `iface` is up.
+bool sky_is_up(const struct sky *sky, uint32_t iface);
 // Between the nodes of two interfaces, at this moment's positions, in ns.
 double sky_delay_ns(const struct sky *sky, uint32_t iface, uint32_t far);
 double sky_delay_rate_ns_s(const struct sky *sky, uint32_t iface, uint32_t far);

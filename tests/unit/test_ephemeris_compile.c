@@ -156,18 +156,20 @@ static uint32_t sky_state(const struct sky *sky, uint32_t iface, bool *ret_up)
 {
 	uint32_t far = sky_far(sky, iface);
 
-	const struct con_iface *at = &sky->con->ifaces[iface];
-
-	*ret_up = false;
-	if (far == CON_NONE)
-		return far;
-	if (at->role == CON_ISL)
-		*ret_up = sky->isl_up[at->isl];
-	else if (at->role == CON_GS)
-		*ret_up = sky->gsl_up[at->other];
-	else
-		*ret_up = sky->gsl_up[at->node - sky->con->n_satellites];
+	*ret_up = far != CON_NONE && sky_is_up(sky, iface);
 	return far;
+}
+
+static uint32_t sky_rate_kbps(const struct world *world, uint32_t iface)
+{
+	uint32_t antenna = sky_antenna(&world->sky, iface), satellite;
+
+	if (antenna == CON_NONE)
+		return (uint32_t)(con_link(world->con, iface)->rate_bps / 1000);
+	satellite = world->sky.serving[antenna];
+	return (uint32_t)(con_ground_rate_bps(
+	                          world->con, iface, satellite, world->sky.n_links[satellite]) /
+	                  1000);
 }
 
 // Interfaces whose state in the file is not the sky's.
@@ -185,6 +187,7 @@ static uint32_t count_wrong(const struct world *world)
 
 			to = world->ifaces[link->to];
 			up = (link->flags & ORRERY_LINK_UP) != 0;
+			n_wrong += far != CON_NONE && link->rate_kbps != sky_rate_kbps(world, i);
 		}
 		n_wrong += to != far || up != sky_up;
 	}
@@ -323,6 +326,41 @@ static void test_rules(void **state)
 	world_fini(&world);
 }
 
+// Several antennas of all policies, outages, failures of antennas; satellites shared by many.
+static void test_antennas(void **state)
+{
+	static const char text[] =
+	        "name = \"many\"; epoch = \"2026-01-01T00:00:03Z\";"
+	        "shells: ({ planes = 6; satellites_per_plane = 8; altitude_km = 1400.0;"
+	        " inclination_deg = 60.0; pattern = \"delta\"; phase = 5;"
+	        " beam: { capacity = \"100mbit\"; }; });"
+	        "gsl: { rate = \"60mbit\"; }; user: { uplink: { rate = \"1mbit\"; }; };"
+	        "ground_stations: ("
+	        " { name = \"a\"; latitude_deg = 50.0; longitude_deg = 7.0; antennas = 4; },"
+	        " { name = \"b\"; latitude_deg = 48.0; longitude_deg = 9.0; antennas = 2;"
+	        "   policy = \"longest\"; handover = \"break-before-make\"; outage = \"2s\"; },"
+	        " { name = \"c\"; latitude_deg = 51.0; longitude_deg = 3.0; antennas = 3;"
+	        "   policy = \"slots\"; class = \"user\"; },"
+	        " { name = \"d\"; latitude_deg = 49.0; longitude_deg = 5.0; antennas = 2;"
+	        "   handover = \"break-before-make\"; outage = \"700ms\"; },"
+	        " { name = \"e\"; latitude_deg = 45.0; longitude_deg = 5.0; policy = \"longest\"; "
+	        "});"
+	        "failures: ("
+	        " { node = \"sat-3-4\"; from = \"100200ms\"; until = \"100700ms\"; },"
+	        " { node = \"a\"; from = \"5min\"; until = \"6min\"; },"
+	        " { link = \"a/gsl0\"; from = \"600100ms\"; until = \"600400ms\"; },"
+	        " { link = \"b/gsl1\"; from = \"700s\"; until = \"701s\"; },"
+	        " { shell = \"sat\"; plane = 2; from = \"30min\"; until = \"31min\"; });";
+	struct compile_options options = options_of(3600 * S_NS, 250);
+	struct world world = {0};
+
+	world_init(&world, text);
+	world_compile(&world, &options);
+	assert_true(look_at_events(&world) >= 150);
+	look_around(&world, 800, 250);
+	world_fini(&world);
+}
+
 // The satellite that serves fails for a second: another one serves, and then it again, each after
 // an outage of 3 s.
 static void test_change_and_back(void **state)
@@ -345,7 +383,7 @@ static void test_change_and_back(void **state)
 
 	world_init(&world, text);
 	world_compile(&world, &options);
-	gsl = world.numbers[con_gsl_iface(world.con, 0)];
+	gsl = world.numbers[con_gsl_iface(world.con, 0, 0)];
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		look(&world, rows[i].t_ms * 1000000, 250);
 		assert_int_equal(
@@ -584,6 +622,7 @@ int main(void)
 	        cmocka_unit_test(test_starlink),
 	        cmocka_unit_test(test_two_shells),
 	        cmocka_unit_test(test_rules),
+	        cmocka_unit_test(test_antennas),
 	        cmocka_unit_test(test_change_and_back),
 	        cmocka_unit_test(test_first_slot),
 	        cmocka_unit_test(test_elements),

@@ -187,7 +187,7 @@ static void test_first_says_everything(void **state)
 		n_parameters++;
 	}
 	assert_int_equal(n_parameters, 2 * 121 + 4);
-	assert_int_equal(world.model[con_gsl_iface(world.con, 0)].rate_kbps, 50000);
+	assert_int_equal(world.model[con_gsl_iface(world.con, 0, 0)].rate_kbps, 50000);
 	assert_int_equal(world.model[0].rate_kbps, 100000);
 	epoch_writer_reset(world.writer);
 	epoch = commit(&world, 0, 1);
@@ -234,7 +234,7 @@ static void test_handover_replugs_both_ends(void **state)
 
 		for (uint32_t i = 0; i < epoch->n_handovers; i++) {
 			const struct epoch_handover *h = &epoch->handovers[i];
-			uint32_t gsl = con_gsl_iface(world.con, h->station);
+			uint32_t gsl = con_gsl_iface(world.con, h->station, h->number);
 			uint32_t old_iface = con_gs_iface(world.con, h->from, h->station);
 			uint32_t new_iface = con_gs_iface(world.con, h->to, h->station);
 
@@ -308,6 +308,29 @@ static void test_link_parameters(void **state)
 	world_fini(&world);
 }
 
+// A handover changes the rates of the other links of both satellites.
+static void test_shared_beams(void **state)
+{
+	struct world world;
+	unsigned n_shared = 0;
+
+	world_init(&world, SHIPPED("antennas"), 1);
+	for (int k = 0; k < 900; k++) {
+		commit(&world, k, 1);
+		for (uint32_t i = 0; i < world.con->n_ifaces; i++) {
+			const struct matrix_link *link = &world.matrix.links[i];
+
+			if (link->to == CON_NONE || world.con->ifaces[i].role == CON_POD)
+				continue;
+			assert_int_equal(world.model[i].to, ID_OFFSET + link->to);
+			assert_int_equal(world.model[i].rate_kbps, link->rate_bps / 1000);
+			n_shared += link->rate_bps == 60000000;
+		}
+	}
+	assert_true(n_shared > 0);
+	world_fini(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +340,7 @@ int main(void)
 	        cmocka_unit_test(test_handover_replugs_both_ends),
 	        cmocka_unit_test(test_shift),
 	        cmocka_unit_test(test_link_parameters),
+	        cmocka_unit_test(test_shared_beams),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -219,7 +219,7 @@ static void check_outage(const char *policy)
 		if (plain.sky.serving[0] != before && k > 0)
 			changed = t;
 		before = plain.sky.serving[0];
-		link = &world.matrix.links[con_gsl_iface(world.con, 0)];
+		link = &world.matrix.links[con_gsl_iface(world.con, 0, 0)];
 		assert_int_not_equal(link->to, CON_NONE);
 		assert_int_equal(world.matrix.links[link->to].up, link->up);
 		assert_true(plain.sky.gsl_up[0]);
@@ -289,13 +289,13 @@ static void test_classes(void **state)
 	uint32_t gsl;
 
 	world_init(&world, "", "class = \"user\";", groups);
-	gsl = con_gsl_iface(world.con, 0);
+	gsl = con_gsl_iface(world.con, 0, 0);
 	assert_int_equal(con_link(world.con, gsl)->rate_bps, 20000000);
 	assert_int_equal(con_link(world.con, con_gs_iface(world.con, 7, 0))->rate_bps, 300000000);
 	assert_true(con_link(world.con, gsl)->loss == 0.01);
 	world_fini(&world);
 	world_init(&world, "", "", groups);
-	assert_int_equal(con_link(world.con, con_gsl_iface(world.con, 0))->rate_bps, 1000000000);
+	assert_int_equal(con_link(world.con, con_gsl_iface(world.con, 0, 0))->rate_bps, 1000000000);
 	world_fini(&world);
 }
 

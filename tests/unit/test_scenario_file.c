@@ -67,7 +67,8 @@ static void test_every_key(void **state)
 	        "duration = \"90min\"; step = \"500ms\"; max_error = \"10us\";"
 	        "addresses: { prefix = \"fd00:1:2::/48\"; };"
 	        "shells: ({ name = \"leo\"; " SHELL_REST " phase = 2; arc_deg = 190.5;"
-	        "raan_deg = -10; anomaly_deg = 5.5; kind = \"pod\"; isl: { grid = \"none\";"
+	        "raan_deg = -10; anomaly_deg = 5.5; kind = \"pod\";"
+	        "beam: { capacity = \"1gbit\"; }; isl: { grid = \"none\";"
 	        "min_height_km = 100; max_latitude_deg = 66.5; rate = \"10gbit\";"
 	        "queue = \"64k\"; queue_pkts = 100; jitter = \"10us\"; jitter_corr = 0.5;"
 	        "loss = \"0.1%\"; loss_bad = \"50%\"; good = \"10s\"; bad = \"100ms\";"
@@ -76,7 +77,7 @@ static void test_every_key(void **state)
 	        "downlink: { mtu = 1400; }; };"
 	        "ground_stations: (" STATION("a",
 	                "height_m = 100; min_elevation_deg = 25;"
-	                "policy = \"nearest\"; kind = \"pod\";"
+	                "policy = \"longest\"; antennas = 4; kind = \"pod\";"
 	                "prefix = \"fd00:9::/64\";") ", " STATION("b", "kind = \"pod\";") ");",
 	        &s);
 	const struct scenario_link *isl = &s.shells[0].isl.link;
@@ -106,6 +107,10 @@ static void test_every_key(void **state)
 	assert_int_equal(s.gsl.downlink.mtu, 1400);
 	assert_int_equal(s.stations[0].kind, SCENARIO_POD);
 	assert_int_equal(s.stations[0].prefix_len, 64);
+	assert_int_equal(s.stations[0].policy, SCENARIO_LONGEST);
+	assert_int_equal(s.stations[0].antennas, 4);
+	assert_int_equal(s.stations[1].antennas, 1);
+	assert_int_equal(s.shells[0].beam.capacity_bps, 1000000000);
 	assert_true(s.stations[1].min_elevation_deg == 10);
 	scenario_free(&s);
 }
@@ -116,6 +121,10 @@ static void test_refusals(void **state)
 		const char *text, *field, *says;
 	} rows[] = {
 	        {"", "name", "t: key 'name': is missing"},
+	        {HEAD SHELLS "ground_stations: (" STATION("a", "antennas = 17;") ");",
+	                "ground_stations.antennas", "expected a whole number from 1 to 16"},
+	        {HEAD "shells: ({ " SHELL_REST " beam: { capacity = \"10bit\"; }; });",
+	                "shells.beam.capacity", "below 1 kbit/s"},
 	        {HEAD "colour = 1;", "colour", "t:2: key 'colour': unknown key"},
 	        {HEAD SHELLS "\nshels: ();", "shels", "t:4: key 'shels': unknown key"},
 	        {HEAD "shells: ({ planes = 1; });", "shells.satellites_per_plane", "is missing"},

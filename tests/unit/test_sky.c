@@ -295,7 +295,7 @@ static void test_golden(void **state)
 		char buf[NODE_NAME_SIZE];
 		uint32_t node = con_find_node(world.con, golden[i].station);
 		uint32_t station = node - world.con->n_satellites;
-		uint32_t gsl = con_gsl_iface(world.con, station);
+		uint32_t gsl = con_gsl_iface(world.con, station, 0);
 		uint32_t serving;
 
 		world_at(&world, golden[i].t_s, 0);
@@ -351,8 +351,8 @@ static void test_antimeridian(void **state)
 		n_same += world.now.serving[0] == world.now.serving[1];
 		if (world.now.serving[0] == world.now.serving[1] &&
 		        world.now.serving[0] != CON_NONE)
-			assert_near(world.matrix.links[con_gsl_iface(world.con, 0)].delay_ns,
-			        world.matrix.links[con_gsl_iface(world.con, 1)].delay_ns,
+			assert_near(world.matrix.links[con_gsl_iface(world.con, 0, 0)].delay_ns,
+			        world.matrix.links[con_gsl_iface(world.con, 1, 0)].delay_ns,
 			        73600); // 22 km
 	}
 	assert_true(n_same > 90);
@@ -370,8 +370,8 @@ static void test_nobody_in_sight(void **state)
 		if (world.now.serving[0] != CON_NONE)
 			continue;
 		n_none++;
-		assert_int_equal(world.matrix.links[con_gsl_iface(world.con, 0)].to, CON_NONE);
-		assert_false(world.matrix.links[con_gsl_iface(world.con, 0)].up);
+		assert_int_equal(world.matrix.links[con_gsl_iface(world.con, 0, 0)].to, CON_NONE);
+		assert_false(world.matrix.links[con_gsl_iface(world.con, 0, 0)].up);
 	}
 	assert_true(n_none > 10);
 	world_fini(&world);
