@@ -550,7 +550,9 @@ static void test_pin(void **state)
 	begin(1, 0, false);
 	assert_int_equal(call_int("link.pin", "{\"from\":\"n0/a\"}", "pinned"), 1);
 	assert_int_equal(call_int("link.pin", "{\"from\":\"n0/a\"}", "pinned"), 0);
-	assert_int_equal(call_int("link.set", "{\"from\":\"n0/a\",\"delay_ns\":42}", "changed"), 1);
+	assert_int_equal(call_int("link.set",
+	                         "{\"from\":\"n0/a\",\"delay_ns\":42,\"slope_ns_s\":0}", "changed"),
+	        1);
 	play_until(START_NS + 1500 * MS_NS);
 	assert_int_equal(link_of("n0/a")->record.delay_ns, 42);
 	assert_int_equal(link_of("n0/a")->record.slope_ns_s, 0);
