@@ -3,7 +3,7 @@
 """Frames between two vhost-user ports on one core: Orrery beside dpdk-testpmd and OVS-DPDK.
 
     sudo tests/perf/vhost_peers.py [--systems A,B,...] [--rounds N] [--window MS] [--size BYTES]
-                                   [--rate PPS] [--json]
+                                   [--rate PPS] [--burst N] [--json]
 
 orrery-podsim sends to all of them, on CPU 0; the switch's one worker has CPU 1. All systems are started
 first and then take turns: the others are stopped (SIGSTOP) meanwhile. Between windows
@@ -113,7 +113,7 @@ class System:
         ports = self.busy + self.idle
         argv = [f"{BUILD}/podsim/orrery-podsim", "--ports", str(ports), "--active", str(self.busy),
                 "--path", self.path(), "--cpu", "0", "--size", str(self.options.size),
-                "--rate", self.options.rate, "--flows", str(max(1, 2 * self.flows // self.busy)),
+                "--rate", self.options.rate, "--burst", str(self.options.burst), "--flows", str(max(1, 2 * self.flows // self.busy)),
                 "--prefixes", str(self.prefixes), "--prefix-base", "fd00:1::/48"]
         if self.options.hugepages:
             argv.append("--hugepages")
@@ -370,6 +370,7 @@ def main():
     parser.add_argument("--window", type=int, default=400, help="ms")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--rate", default="max", help="frames a second of each busy port")
+    parser.add_argument("--burst", type=int, default=32, help="frames at a time of each busy port")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--hugepages", action="store_true", help="pods' memory in hugepages, too")
     options = parser.parse_args()

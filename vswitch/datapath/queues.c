@@ -112,11 +112,20 @@ static bool watch(struct worker *w, struct port_queue *queue)
 	return true;
 }
 
-// Whether polling the queue can be stopped; a worker that polls always spares itself the system
-// calls of epoll.
+// A cold queue with a descriptor is looked at when it rings. A worker that polls always spares
+// itself the system calls of epoll, and sweeps.
+static inline bool is_watched(const struct worker *w, const struct port_queue *queue)
+{
+	return queue->fd >= 0 && w->adaptive;
+}
+
+// Whether polling the queue can be stopped. A swept one stays hot as long as a frame would wait for
+// the sweep: none waits longer than the pause before it was.
 static bool may_go_cold(const struct worker *w, const struct port_queue *queue)
 {
-	if (w->now_tsc - queue->last_rx_tsc < w->idle_spin_tsc)
+	uint64_t quiet_tsc = w->now_tsc - queue->last_rx_tsc;
+
+	if (quiet_tsc < w->idle_spin_tsc || (quiet_tsc < w->sweep_tsc && !is_watched(w, queue)))
 		return false;
 	if (!w->adaptive)
 		return queue->ops->pending != NULL && w->n_hot > BUSY_HOT_MAX;
@@ -128,7 +137,7 @@ bool queues_try_cold(struct worker *w, struct port_queue *queue)
 	if (!may_go_cold(w, queue))
 		return false;
 	queue->last_rx_tsc = w->now_tsc; // when it can't go cold now, try again a spin later
-	if (queue->fd >= 0 && w->adaptive) {
+	if (is_watched(w, queue)) {
 		if (!watch(w, queue))
 			return false;
 		set_cold(w, queue);
