@@ -237,6 +237,193 @@ static void test_first_need_not_wait(void **state)
 	control_rig_close(&rig, false);
 }
 
+static void write_file(const char *name, const char *text)
+{
+	char path[128];
+	FILE *file;
+
+	assert_int_equal(mkdir(dir, 0700) < 0 ? errno : EEXIST, EEXIST);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+	char source[128], bytes[65536];
+	FILE *file;
+	size_t n;
+
+	snprintf(source, sizeof(source), "%s/%s", dir, from);
+	file = fopen(source, "re");
+	n = file != NULL ? fread(bytes, 1, sizeof(bytes) - 1, file) : 0;
+	if (file != NULL)
+		fclose(file);
+	bytes[n] = '\0';
+	snprintf(source, sizeof(source), "%s/%s", dir, to);
+	file = fopen(source, "we");
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, n, file), n);
+	fclose(file);
+}
+
+static void remove_file(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	(void)unlink(path);
+}
+
+// What closing saves is undone: the files are as a kill -9 would leave them.
+static void kill_unsaved(struct control_rig *rig)
+{
+	static const char *const names[][2] = {{"state.json", "a"}, {"state.journal", "b"}};
+
+	for (int i = 0; i < 2; i++)
+		copy_file(names[i][0], names[i][1]);
+	control_rig_close(rig, /* keep */ true);
+	for (int i = 0; i < 2; i++) {
+		copy_file(names[i][1], names[i][0]);
+		remove_file(names[i][1]);
+	}
+}
+
+// Everything that was answered is there, saved or not: put, changed, and gone.
+static void test_killed_before_save(void **state)
+{
+	static const char *const views[][2] = {
+	        {"node.list", ""}, {"interface.list", ""}, {"route.list", ""}};
+	struct control_rig rig;
+	json_t *answer, *port;
+	char *before[3];
+
+	for (int saved = 0; saved < 2; saved++) {
+		left.n = 0;
+		start(&rig);
+		populate(&rig);
+		if (saved)
+			state_save_now(rig.control->state);
+		call(&rig, "node.add",
+		        "{\"name\":\"late\",\"kind\":\"router\",\"address\":\"fd00::1a\"}");
+		call(&rig, "port.add",
+		        "{\"interface\":\"late/g\",\"backend\":\"mem\",\"owner\":\"c2:eth0\","
+		        "\"ifname\":\"eth0\",\"addresses\":[\"fd04::7/64\"]}");
+		call(&rig, "route.add", "{\"prefix\":\"fd05::/64\",\"node\":\"late\"}");
+		call(&rig, "route.del", "{\"prefix\":\"fd01::/64\"}");
+		call(&rig, "node.add",
+		        "{\"name\":\"short\",\"kind\":\"pod\",\"interfaces\":[\"x\"]}");
+		call(&rig, "node.del", "{\"name\":\"short\"}");
+		call(&rig, "port.del", "{\"interface\":\"a/g\"}");
+		call(&rig, "node.del", "{\"name\":\"b\",\"force\":true}");
+		for (int i = 0; i < 3; i++)
+			before[i] = show(&rig, views[i][0], views[i][1]);
+		kill_unsaved(&rig);
+
+		leave(1, "late/g", "c2:eth0");
+		start(&rig);
+		for (int i = 0; i < 3; i++) {
+			char *after = show(&rig, views[i][0], views[i][1]);
+
+			if (i != 2 || strlen(after) != strlen(before[i]))
+				assert_string_equal(after, before[i]);
+			free(before[i]);
+			free(after);
+		}
+		answer = control_rig_call(&rig, "port.show", "{\"interface\":\"late/g\"}");
+		port = json_object_get(answer, "port");
+		assert_string_equal(
+		        json_string_value(json_array_get(json_object_get(port, "addresses"), 0)),
+		        "fd04::7/64");
+		json_decref(answer);
+		// a name and its id are free for another
+		call(&rig, "node.add", "{\"name\":\"short\",\"kind\":\"router\"}");
+		control_rig_close(&rig, false);
+	}
+}
+
+// Half a line, and a journal of another generation.
+static void test_broken_journal(void **state)
+{
+	static const char *const texts[] = {
+	        "",
+	        "{\"generation\":0}\n{\"node\":{\"name\":\"x\",\"kind\":\"pod\"",
+	        "{\"generation\":7}\n{\"node\":{\"name\":\"x\",\"kind\":\"pod\",\"id\":0}}\n",
+	        "{\"generation\":0}\n[]\n{}\n7\n{\"interface\":7,\"of\":\"q\"}\n{\"port\":3}\n"
+	        "{\"node_gone\":\"q\"}\n{\"interface_gone\":\"q\",\"of\":\"q\"}\n",
+	};
+	struct control_rig rig;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		left.n = 0;
+		write_file("state.journal", texts[i]);
+		start(&rig);
+		assert_null(model_node_find(&rig.control->model, "x"));
+		call(&rig, "node.add", "{\"name\":\"y\",\"kind\":\"pod\"}");
+		kill_unsaved(&rig);
+		start(&rig);
+		assert_non_null(model_node_find(&rig.control->model, "y"));
+		control_rig_close(&rig, false);
+	}
+}
+
+// Killed after the topology was saved and before the links were: ids that are others' now.
+static void test_links_older_than_interfaces(void **state)
+{
+	struct control_rig rig;
+	json_t *answer;
+
+	left.n = 0;
+	start(&rig);
+	call(&rig, "node.add", "{\"name\":\"a\",\"kind\":\"pod\",\"interfaces\":[\"x\",\"y\"]}");
+	call(&rig, "node.add", "{\"name\":\"b\",\"kind\":\"pod\",\"interfaces\":[\"x\",\"y\"]}");
+	call(&rig, "link.set", "{\"from\":\"a/x\",\"to\":\"a/y\"}");
+	call(&rig, "link.set", "{\"from\":\"b/x\",\"to\":\"b/y\"}");
+	state_save_now(rig.control->state);
+	copy_file("links.records", "old");
+	call(&rig, "node.del", "{\"name\":\"a\",\"force\":true}");
+	call(&rig, "node.add", "{\"name\":\"c\",\"kind\":\"pod\",\"interfaces\":[\"x\",\"y\"]}");
+	kill_switch(&rig);
+	copy_file("old", "links.records");
+	remove_file("old");
+	start(&rig);
+	answer = control_rig_call(&rig, "link.list", "");
+	assert_int_equal(json_array_size(json_object_get(answer, "items")), 1);
+	json_decref(answer);
+	call(&rig, "link.show", "{\"from\":\"b/x\"}");
+	control_rig_close(&rig, false);
+}
+
+// A port that is made again is the one that a retried request made before.
+static void test_made_again(void **state)
+{
+	static const char params[] =
+	        "{\"interface\":\"p/"
+	        "x\",\"backend\":\"mem\",\"node_kind\":\"pod\",\"owner\":\"c1:net1\","
+	        "\"ifname\":\"net1\",\"mtu\":1400,\"mac\":\"02:00:00:00:00:05\",\"addresses\":["
+	        "\"fd03::7/64\"]}";
+	struct control_rig_options options = {.state_dir = dir, .driver = &mem_ops};
+	struct control_rig rig;
+	json_t *answer;
+	char *before, *after;
+
+	control_rig_open(&rig, &options);
+	call(&rig, "port.add", params);
+	before = show(&rig, "port.show", "{\"interface\":\"p/x\"}");
+	kill_unsaved(&rig);
+	control_rig_open(&rig, &options);
+	after = show(&rig, "port.show", "{\"interface\":\"p/x\"}");
+	assert_string_equal(after, before);
+	answer = control_rig_call(&rig, "port.add", params);
+	assert_true(json_is_false(json_object_get(answer, "created")));
+	json_decref(answer);
+	free(before);
+	free(after);
+	control_rig_close(&rig, false);
+}
+
 // Nodes that port.add made, one of them linked. Their ports went while no switch ran: they go too.
 static void test_transient(void **state)
 {
@@ -268,19 +455,6 @@ static void test_transient(void **state)
 	assert_true(json_is_true(json_object_get(json_object_get(answer, "node"), "transient")));
 	json_decref(answer);
 	control_rig_close(&rig, false);
-}
-
-static void write_file(const char *name, const char *text)
-{
-	char path[128];
-	FILE *file;
-
-	assert_int_equal(mkdir(dir, 0700) < 0 ? errno : EEXIST, EEXIST);
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	file = fopen(path, "we");
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
 }
 
 static void test_broken(void **state)
@@ -373,6 +547,10 @@ int main(void)
 	        cmocka_unit_test(test_everything),
 	        cmocka_unit_test(test_vanished_and_unknown),
 	        cmocka_unit_test(test_first_need_not_wait),
+	        cmocka_unit_test(test_killed_before_save),
+	        cmocka_unit_test(test_broken_journal),
+	        cmocka_unit_test(test_links_older_than_interfaces),
+	        cmocka_unit_test(test_made_again),
 	        cmocka_unit_test(test_transient),
 	        cmocka_unit_test(test_broken),
 	        cmocka_unit_test(test_failed_save),

@@ -279,6 +279,7 @@ static void drop_if_gone(struct control *c, struct iface *iface)
 	if (port == NULL || !driver_stats(port).gone)
 		return;
 	log_info("port '%s': removed, the pod's interface is gone", port->port.ref);
+	state_port_gone(c->state, port);
 	ports_del(c, &port, 1, /* keep */ false);
 }
 
@@ -303,7 +304,7 @@ static int add_port(const struct request *request, struct port_config *config,
 	}
 	ret = ports_add(request->control, driver, config, place.iface, ret_port, fault);
 	if (ret == 0)
-		state_topology_changed(request->control->state);
+		state_port_changed(request->control->state, *ret_port);
 	else
 		put_back(request->control, &place);
 	return ret;
@@ -336,8 +337,10 @@ int handle_port_add(const struct request *request, json_t **ret_result, struct f
 static void del_ports(
         struct control *c, struct switch_port *const *ports, uint32_t *nodes, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		nodes[i] = ports[i]->iface->node->id;
+		state_port_gone(c->state, ports[i]);
+	}
 	ports_del(c, ports, n, /* keep */ false);
 	for (size_t i = 0; i < n; i++) {
 		struct node *node = model_node(&c->model, nodes[i]);
@@ -401,8 +404,6 @@ int handle_port_del(const struct request *request, json_t **ret_result, struct f
 		if (ret < 0)
 			return ret;
 	}
-	if (n > 0)
-		state_topology_changed(c->state);
 	*ret_result = json_pack("{s:I}", "deleted", (json_int_t)n);
 	return 0;
 }

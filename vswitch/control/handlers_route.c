@@ -88,7 +88,7 @@ int handle_route_add(const struct request *request, json_t **ret_result, struct 
 	if (ret < 0)
 		return ret;
 	if (created)
-		state_topology_changed(c->state);
+		state_route_changed(c->state, route_find(&c->routes, &prefix));
 	*ret_result = json_pack("{s:b}", "created", (int)created);
 	return 0;
 }
@@ -97,6 +97,7 @@ int handle_route_del(const struct request *request, json_t **ret_result, struct 
 {
 	struct control *c = request->control;
 	struct fib6_prefix prefix;
+	char text[PREFIX6_TEXT_SIZE];
 	struct route *route;
 	int ret;
 
@@ -113,7 +114,7 @@ int handle_route_del(const struct request *request, json_t **ret_result, struct 
 			return fault_set(fault, ret, "prefix", "the route table keeps it: %s",
 			        strerror(-ret));
 		control_publish(c);
-		state_topology_changed(c->state);
+		state_route_gone(c->state, prefix6_format(text, &prefix));
 	}
 	*ret_result = json_pack("{s:b}", "deleted", (int)(route != NULL));
 	return 0;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "state.h"
 
 const struct method *method_find(const char *name)
 {
@@ -113,6 +114,8 @@ static char *answer_call(
 		params = none = json_object();
 	request = (struct request){.control = c, .params = params, .fds = fds, .n_fds = n_fds};
 	ret = method_call(method, &request, &result, &fault);
+	if (method->access == ACCESS_WRITE)
+		state_flush(c->state);
 	if (ret < 0) {
 		fault.code = ret;
 		text = methods_error_answer(id, jsonrpc_code_from_errno(ret), &fault);

@@ -132,6 +132,7 @@ int model_iface_add(struct model *model, struct node *node, const char *name, ui
 	iface->key.node_id = node->id;
 	memcpy(iface->key.name, name, strlen(name));
 	iface->node = node;
+	iface->serial = model->next_serial++;
 	DL_APPEND(node->ifaces, iface);
 	node->n_ifaces++;
 	model->ifaces[iface->id] = iface;

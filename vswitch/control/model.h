@@ -39,6 +39,7 @@ struct iface_key {
 struct iface {
 	uint32_t id;
 	struct iface_key key;
+	uint64_t serial; // of its making: tells it from those that had its id before
 	struct node *node;
 	struct iface *prev, *next; // of the node
 	struct switch_port *port; // NULL: none plugged
@@ -52,6 +53,7 @@ struct model {
 	struct node **nodes; // [max_nodes], by id
 	struct iface **ifaces; // [max_ifaces], by id
 	struct ids node_ids, iface_ids;
+	uint64_t next_serial; // of an interface
 	struct ids router_ids, dest_ids; // returned by paths_worker once no table uses them
 };
 

@@ -385,6 +385,8 @@ static json_t *parameters_again(const struct port_config *config)
 		json_object_set_new(params, "devargs", json_string(config->devargs));
 	if (config->socket[0] != '\0')
 		json_object_set_new(params, "socket", json_string(config->socket));
+	if (config->ifname[0] != '\0')
+		json_object_set_new(params, "ifname", json_string(config->ifname));
 	if (config->socket_server)
 		json_object_set_new(params, "socket_server", json_true());
 	if (config->queue_pairs != 0)

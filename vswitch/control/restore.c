@@ -44,6 +44,14 @@ static uint32_t saved_id(const json_t *value)
 	return json_is_integer(value) && id >= 0 && id < UINT32_MAX ? (uint32_t)id : DP_NONE;
 }
 
+// Without one it is as old as any link.
+static void restore_serial(struct control *c, struct iface *iface, const json_t *saved)
+{
+	iface->serial = (uint64_t)json_integer_value(saved);
+	if (iface->serial >= c->model.next_serial)
+		c->model.next_serial = iface->serial + 1;
+}
+
 static void restore_node(struct control *c, const json_t *saved)
 {
 	const char *name = param_string(saved, "name", "");
@@ -72,6 +80,8 @@ static void restore_node(struct control *c, const json_t *saved)
 
 		ret = topology_iface_add(c, node, iface_name != NULL ? iface_name : "",
 		        saved_id(json_array_get(entry, 0)), &iface, &created, &fault);
+		if (ret == 0)
+			restore_serial(c, iface, json_array_get(entry, 2));
 	}
 	if (ret < 0)
 		log_warning("state: node '%s' left out: %s", name, fault.message);
@@ -236,42 +246,46 @@ static void restore_route(struct control *c, json_t *saved)
 	json_decref(result);
 }
 
+// Whether the interface with that id is the one that had it when links with that mark were saved.
+static bool is_older(const struct control *c, uint32_t id, uint64_t serial)
+{
+	const struct iface *iface = model_iface(&c->model, id);
+
+	return id == ORRERY_IFACE_NONE || (iface != NULL && iface->serial < serial);
+}
+
 static void restore_links(struct control *c, const char *path)
 {
 	struct orrery_record record;
 	struct matrix_result result;
 	struct fault fault = {0};
-	uint64_t epoch;
-	uint32_t n = 0, n_bad = 0;
+	uint64_t epoch, serial = UINT64_MAX; // no mark: as old as the topology
+	uint32_t n = 0, n_bad = 0, n_old = 0;
 	FILE *file = fopen(path, "re");
 
 	if (file == NULL)
 		return;
 	matrix_begin(c->matrix);
 	while (fread(&record, sizeof(record), 1, file) == 1) {
-		if (matrix_stage(c->matrix, &record, &fault) < 0)
+		if (state_is_mark(&record, &serial)) {
+			if (c->model.next_serial < serial)
+				c->model.next_serial = serial;
+			continue;
+		}
+		if (!is_older(c, record.from, serial) || !is_older(c, record.to, serial))
+			n_old++;
+		else if (matrix_stage(c->matrix, &record, &fault) < 0)
 			n_bad++;
 		else
 			n++;
 	}
 	fclose(file);
+	if (n_old > 0)
+		log_notice("state: %u links of interfaces that are gone", n_old);
 	if (n_bad > 0)
 		log_warning("state: %u links left out, the last: %s", n_bad, fault.message);
 	if (n > 0 && control_commit_matrix(c, &result, &epoch, &fault) < 0)
 		log_warning("state: links left out: %s", fault.message);
-}
-
-static json_t *load(const char *path)
-{
-	json_error_t error;
-	json_t *root;
-
-	if (access(path, F_OK) < 0)
-		return NULL;
-	root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-	if (root == NULL)
-		log_warning("state: '%s' cannot be read, starting without: %s", path, error.text);
-	return root;
 }
 
 // Whose ports did not come back.
@@ -287,8 +301,7 @@ static void expire_nodes(struct control *c)
 
 int state_restore(struct control *c, struct fault *fault)
 {
-	const char *path = state_json_path(c->state);
-	json_t *root = path != NULL ? load(path) : NULL;
+	json_t *root = state_load(c->state);
 	const json_t *nodes = json_object_get(root, "nodes"),
 	             *routes = json_object_get(root, "routes");
 	int ret = 0;
@@ -307,6 +320,7 @@ int state_restore(struct control *c, struct fault *fault)
 	expire_nodes(c);
 	c->publish_held = false;
 	control_publish(c);
+	state_begin(c->state);
 	json_decref(root);
 	return ret;
 }

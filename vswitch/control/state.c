@@ -16,6 +16,7 @@
 #include "addr.h"
 #include "core.h"
 #include "handlers.h"
+#include "journal.h"
 #include "log.h"
 #include "player.h"
 
@@ -28,6 +29,10 @@ struct state {
 	struct event *timer;
 	char dir[PATH_MAX - 32];
 	char json_path[PATH_MAX], links_path[PATH_MAX];
+	struct journal journal;
+	uint64_t generation; // of the topology's file
+	bool noting; // changes go to the journal
+	bool uncovered; // there are some that it lacks: only saving helps
 	bool topology_dirty, links_dirty;
 	bool failing; // the last save did
 	uint64_t cost_ms; // of the last save
@@ -90,6 +95,7 @@ int state_create(
 	strcpy(state->dir, dir);
 	snprintf(state->json_path, sizeof(state->json_path), "%s/state.json", dir);
 	snprintf(state->links_path, sizeof(state->links_path), "%s/links.records", dir);
+	journal_init(&state->journal, dir);
 	ret = make_dir(dir);
 	if (ret < 0) {
 		free(state);
@@ -108,6 +114,7 @@ void state_destroy(struct state *state)
 		return;
 	if (state->timer != NULL)
 		event_free(state->timer);
+	journal_fini(&state->journal);
 	free(state);
 }
 
@@ -130,7 +137,24 @@ void state_topology_changed(struct state *state)
 	if (state == NULL)
 		return;
 	state->topology_dirty = true;
+	state->uncovered = true;
 	schedule(state);
+}
+
+// Whether a change goes to the journal too.
+static bool note_begins(struct state *state)
+{
+	if (state == NULL)
+		return false;
+	state->topology_dirty = true;
+	schedule(state);
+	return state->noting && !state->uncovered;
+}
+
+static void note(struct state *state, json_t *entry)
+{
+	if (journal_put(&state->journal, entry) < 0)
+		state->uncovered = true;
 }
 
 void state_links_changed(struct state *state)
@@ -141,34 +165,64 @@ void state_links_changed(struct state *state)
 	schedule(state);
 }
 
+static json_t *iface_json(const struct iface *iface)
+{
+	return json_pack(
+	        "[I, s, I]", (json_int_t)iface->id, iface->key.name, (json_int_t)iface->serial);
+}
+
+static json_t *node_json(const struct node *node)
+{
+	json_t *object = json_pack("{s:I, s:s, s:s}", "id", (json_int_t)node->id, "name",
+	        node->name, "kind", node_kind_name(node->kind));
+	json_t *ifaces = json_array();
+	const struct iface *iface;
+	char text[ADDR6_TEXT_SIZE];
+
+	if (node->has_address)
+		put_str(object, "address", addr6_format(text, node->address));
+	DL_FOREACH(node->ifaces, iface)
+	{
+		json_array_append_new(ifaces, iface_json(iface));
+	}
+	if (node->transient)
+		put(object, "transient", json_true());
+	put(object, "interfaces", ifaces);
+	return object;
+}
+
 static json_t *nodes_json(const struct model *model)
 {
 	json_t *list = json_array();
 
 	for (uint32_t id = 0; id < model->node_ids.end; id++) {
-		const struct node *node = model->nodes[id];
-		json_t *object, *ifaces;
-		const struct iface *iface;
-		char text[ADDR6_TEXT_SIZE];
-
-		if (node == NULL)
-			continue;
-		object = json_pack("{s:I, s:s, s:s}", "id", (json_int_t)id, "name", node->name,
-		        "kind", node_kind_name(node->kind));
-		ifaces = json_array();
-		if (node->has_address)
-			put_str(object, "address", addr6_format(text, node->address));
-		DL_FOREACH(node->ifaces, iface)
-		{
-			json_array_append_new(ifaces,
-			        json_pack("[I, s]", (json_int_t)iface->id, iface->key.name));
-		}
-		if (node->transient)
-			put(object, "transient", json_true());
-		put(object, "interfaces", ifaces);
-		json_array_append_new(list, object);
+		if (model->nodes[id] != NULL)
+			json_array_append_new(list, node_json(model->nodes[id]));
 	}
 	return list;
+}
+
+static json_t *port_json(const struct switch_port *p)
+{
+	json_t *object, *addrs = json_array();
+	char mac[MAC_TEXT_SIZE];
+
+	object = json_pack("{s:s, s:s, s:s, s:i, s:s}", "interface", p->port.ref, "backend",
+	        p->port.ops->name, "owner", p->port.owner, "mtu", (int)p->port.mtu, "mac",
+	        mac_format(mac, p->port.mac));
+	if (p->port.ops->scan == NULL)
+		put(object, "again", json_incref(p->again));
+	if (p->follows)
+		put(object, "carrier", json_true());
+	for (size_t i = 0; i < p->n_addrs; i++) {
+		struct fib6_prefix prefix = {.len = p->addrs[i].prefix_len};
+		char text[PREFIX6_TEXT_SIZE];
+
+		memcpy(prefix.addr, p->addrs[i].addr, 16);
+		json_array_append_new(addrs, json_string(prefix6_format(text, &prefix)));
+	}
+	put(object, "addresses", addrs);
+	return object;
 }
 
 static json_t *ports_json(const struct port_table *table)
@@ -176,31 +230,28 @@ static json_t *ports_json(const struct port_table *table)
 	json_t *list = json_array();
 
 	for (uint32_t id = 0; id < table->ids.end; id++) {
-		const struct switch_port *p = table->ports[id];
-		json_t *object, *addrs;
-		char mac[MAC_TEXT_SIZE];
-
-		if (p == NULL)
-			continue;
-		object = json_pack("{s:s, s:s, s:s, s:i, s:s}", "interface", p->port.ref, "backend",
-		        p->port.ops->name, "owner", p->port.owner, "mtu", (int)p->port.mtu, "mac",
-		        mac_format(mac, p->port.mac));
-		if (p->port.ops->scan == NULL)
-			put(object, "again", json_incref(p->again));
-		if (p->follows)
-			put(object, "carrier", json_true());
-		addrs = json_array();
-		for (size_t i = 0; i < p->n_addrs; i++) {
-			struct fib6_prefix prefix = {.len = p->addrs[i].prefix_len};
-			char text[PREFIX6_TEXT_SIZE];
-
-			memcpy(prefix.addr, p->addrs[i].addr, 16);
-			json_array_append_new(addrs, json_string(prefix6_format(text, &prefix)));
-		}
-		put(object, "addresses", addrs);
-		json_array_append_new(list, object);
+		if (table->ports[id] != NULL)
+			json_array_append_new(list, port_json(table->ports[id]));
 	}
 	return list;
+}
+
+static json_t *route_json(const struct route_table *table, const struct route *route)
+{
+	const struct iface *iface = route_iface(table, route);
+	struct fib6_prefix prefix;
+	char text[PREFIX6_TEXT_SIZE], ref[IFACE_REF_SIZE], mac[MAC_TEXT_SIZE];
+	json_t *object;
+
+	route_prefix(route, &prefix);
+	object = json_pack("{s:s}", "prefix", prefix6_format(text, &prefix));
+	if (iface != NULL) {
+		put_str(object, "interface", iface_ref_format(ref, iface));
+		put_str(object, "mac", mac_format(mac, route->target->key.mac));
+	} else {
+		put_str(object, "node", route_node(table, route)->name);
+	}
+	return object;
 }
 
 static json_t *routes_json(const struct route_table *table)
@@ -209,26 +260,67 @@ static json_t *routes_json(const struct route_table *table)
 
 	for (uint32_t id = 0; id < table->route_ids.end; id++) {
 		const struct route *route = table->routes[id];
-		const struct iface *iface;
-		struct fib6_prefix prefix;
-		char text[PREFIX6_TEXT_SIZE], ref[IFACE_REF_SIZE], mac[MAC_TEXT_SIZE];
-		json_t *object;
 
-		if (route == NULL || route->origin != ROUTE_STATIC)
-			continue;
-		route_prefix(route, &prefix);
-		iface = route_iface(table, route);
-		object = json_pack("{s:s}", "prefix", prefix6_format(text, &prefix));
-		if (iface != NULL) {
-			put_str(object, "interface", iface_ref_format(ref, iface));
-			put_str(object, "mac", mac_format(mac, route->target->key.mac));
-		} else {
-			put_str(object, "node", route_node(table, route)->name);
-		}
-		json_array_append_new(list, object);
+		if (route != NULL && route->origin == ROUTE_STATIC)
+			json_array_append_new(list, route_json(table, route));
 	}
 	return list;
 }
+
+// --- notes of single changes: an object to put in place, or the name of one that goes ------------
+
+void state_node_changed(struct state *state, const struct node *node)
+{
+	if (note_begins(state))
+		note(state, json_pack("{s:o}", "node", node_json(node)));
+}
+
+void state_node_gone(struct state *state, const struct node *node)
+{
+	if (note_begins(state))
+		note(state, json_pack("{s:s}", "node_gone", node->name));
+}
+
+void state_iface_changed(struct state *state, const struct iface *iface)
+{
+	if (note_begins(state))
+		note(state, json_pack("{s:o, s:s}", "interface", iface_json(iface), "of",
+		                    iface->node->name));
+}
+
+void state_iface_gone(struct state *state, const struct iface *iface)
+{
+	if (note_begins(state))
+		note(state, json_pack("{s:s, s:s}", "interface_gone", iface->key.name, "of",
+		                    iface->node->name));
+}
+
+void state_port_changed(struct state *state, const struct switch_port *port)
+{
+	if (note_begins(state))
+		note(state, json_pack("{s:o}", "port", port_json(port)));
+}
+
+void state_port_gone(struct state *state, const struct switch_port *port)
+{
+	if (note_begins(state))
+		note(state, json_pack("{s:s}", "port_gone", port->port.ref));
+}
+
+void state_route_changed(struct state *state, const struct route *route)
+{
+	if (note_begins(state))
+		note(state,
+		        json_pack("{s:o}", "route", route_json(&state->control->routes, route)));
+}
+
+void state_route_gone(struct state *state, const char *prefix)
+{
+	if (note_begins(state))
+		note(state, json_pack("{s:s}", "route_gone", prefix));
+}
+
+// --- files ---------------------------------------------------------------------------------------
 
 // Writes `path` by way of a temporary name.
 static FILE *open_new(const char *path, char temp[PATH_MAX + 8])
@@ -271,22 +363,46 @@ static int save_topology(struct state *state)
 
 	if (file == NULL)
 		return -errno;
-	root = json_pack("{s:i, s:s, s:o, s:o, s:o}", "format", 1, "instance", c->config.instance,
-	        "nodes", nodes_json(&c->model), "ports", ports_json(&c->ports), "routes",
+	root = json_pack("{s:i, s:s, s:I, s:o, s:o, s:o}", "format", 1, "instance",
+	        c->config.instance, "generation", (json_int_t)(state->generation + 1), "nodes",
+	        nodes_json(&c->model), "ports", ports_json(&c->ports), "routes",
 	        routes_json(&c->routes));
 	errno = 0;
 	ret = finish_new(file, root != NULL && json_dumpf(root, file, JSON_COMPACT) == 0, temp,
 	        state->json_path);
 	json_decref(root);
+	if (ret == 0) {
+		// a switch killed here finds a journal of another generation
+		journal_restart(&state->journal, ++state->generation);
+		state->uncovered = false;
+		state->topology_dirty = false;
+	}
 	return ret;
+}
+
+// A record from no interface: two of its fields are the serial's halves.
+static struct orrery_record mark_of(uint64_t serial)
+{
+	return (struct orrery_record){.from = ORRERY_IFACE_NONE,
+	        .to = (uint32_t)serial,
+	        .delay_ns = (uint32_t)(serial >> 32)};
+}
+
+bool state_is_mark(const struct orrery_record *record, uint64_t *ret_serial)
+{
+	if (record->from != ORRERY_IFACE_NONE)
+		return false;
+	*ret_serial = (uint64_t)record->delay_ns << 32 | record->to;
+	return true;
 }
 
 static bool write_links(const struct control *c, FILE *file)
 {
 	struct orrery_record batch[WRITE_BATCH];
 	uint64_t now = control_now_tsc();
-	size_t n = 0;
+	size_t n = 1;
 
+	batch[0] = mark_of(c->model.next_serial);
 	for (uint32_t id = 0; id < c->model.iface_ids.end; id++) {
 		const struct link *link = matrix_link(c->matrix, id);
 
@@ -323,7 +439,6 @@ static int save_dirty(struct state *state)
 		ret = save_topology(state);
 		if (ret < 0)
 			return ret;
-		state->topology_dirty = false;
 	}
 	if (state->links_dirty) {
 		ret = save_links(state);
@@ -356,6 +471,56 @@ void state_save_now(struct state *state)
 	}
 }
 
+void state_flush(struct state *state)
+{
+	int ret;
+
+	if (state == NULL)
+		return;
+	// the timer tries again if that fails
+	if (state->uncovered && state->noting && !state->failing)
+		ret = save_topology(state);
+	else
+		ret = journal_flush(&state->journal);
+	if (ret == 0)
+		return;
+	state->uncovered = true;
+	schedule(state);
+}
+
+json_t *state_load(struct state *state)
+{
+	json_t *root, *entries;
+	json_error_t error;
+
+	if (state == NULL)
+		return NULL;
+	root = access(state->json_path, F_OK) == 0
+	               ? json_load_file(state->json_path, JSON_REJECT_DUPLICATES, &error)
+	               : json_object();
+	if (root == NULL) {
+		log_warning("state: '%s' cannot be read, starting without: %s", state->json_path,
+		        error.text);
+		root = json_object();
+	}
+	state->generation = (uint64_t)json_integer_value(json_object_get(root, "generation"));
+	entries = journal_read(&state->journal, state->generation);
+	if (json_array_size(entries) > 0)
+		log_notice("state: %zu changes since it was saved", json_array_size(entries));
+	state_replay(root, entries);
+	json_decref(entries);
+	return root;
+}
+
+void state_begin(struct state *state)
+{
+	if (state == NULL)
+		return;
+	state->noting = true;
+	// what came back may not be all that was saved
+	state->uncovered = state->topology_dirty;
+}
+
 void state_forget(struct state *state)
 {
 	if (state == NULL)
@@ -364,6 +529,8 @@ void state_forget(struct state *state)
 		(void)event_del(state->timer);
 	state->topology_dirty = false;
 	state->links_dirty = false;
+	state->uncovered = false;
+	journal_remove(&state->journal);
 	unlink(state->json_path);
 	unlink(state->links_path);
 	(void)rmdir(state->dir); // if nothing else is in it

@@ -82,7 +82,7 @@ int topology_node_add(struct control *c, const struct node_config *config, struc
 			return ret;
 		if (node->transient && !config->transient) {
 			node->transient = false;
-			state_topology_changed(c->state);
+			state_node_changed(c->state, node);
 		}
 		*ret_node = node;
 		*ret_created = false;
@@ -113,7 +113,7 @@ int topology_node_add(struct control *c, const struct node_config *config, struc
 		control_publish(c);
 		return ret;
 	}
-	state_topology_changed(c->state);
+	state_node_changed(c->state, node);
 	log_debug("node '%s': %s, id %u", node->name, node_kind_name(node->kind), node->id);
 	*ret_node = node;
 	*ret_created = true;
@@ -144,7 +144,7 @@ int topology_iface_add(struct control *c, struct node *node, const char *name, u
 		publisher_iface_init(c->publisher, iface->id, node->id, node->kind,
 		        worker_of(c, node, iface->id));
 		datapath_link_stats(c->dp, iface->id, &iface->base);
-		state_topology_changed(c->state);
+		state_iface_changed(c->state, iface);
 	}
 	*ret_iface = iface;
 	return 0;
@@ -160,10 +160,10 @@ static void forget_iface(struct control *c, const struct iface *iface)
 void topology_iface_del(struct control *c, struct iface *iface)
 {
 	forget_iface(c, iface);
+	state_iface_gone(c->state, iface);
 	model_iface_remove(&c->model, iface);
 	publisher_defer(c->publisher, release_iface, c, iface);
 	control_publish(c);
-	state_topology_changed(c->state);
 }
 
 bool topology_node_busy(const struct control *c, const struct node *node, struct fault *fault)
@@ -258,6 +258,7 @@ int topology_node_del(struct control *c, struct node *node, bool force, struct f
 		state_links_changed(c->state);
 	}
 	route_del_node(&c->routes, node);
+	state_node_gone(c->state, node);
 	log_debug("node '%s': removed", node->name);
 	// Names go now, ids after the grace period in which workers let go of links and routes to
 	// them.
@@ -272,7 +273,6 @@ int topology_node_del(struct control *c, struct node *node, bool force, struct f
 	control_publish(c);
 	carrier_links_changed(c);
 	paths_worker_poke(c->paths);
-	state_topology_changed(c->state);
 	return 0;
 }
 
