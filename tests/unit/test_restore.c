@@ -280,12 +280,13 @@ static void remove_file(const char *name)
 // What closing saves is undone: the files are as a kill -9 would leave them.
 static void kill_unsaved(struct control_rig *rig)
 {
-	static const char *const names[][2] = {{"state.json", "a"}, {"state.journal", "b"}};
+	static const char *const names[3][2] = {
+	        {"state.json", "a"}, {"state.journal", "b"}, {"links.records", "c"}};
 
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 3; i++)
 		copy_file(names[i][0], names[i][1]);
 	control_rig_close(rig, /* keep */ true);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		copy_file(names[i][1], names[i][0]);
 		remove_file(names[i][1]);
 	}
@@ -295,10 +296,10 @@ static void kill_unsaved(struct control_rig *rig)
 static void test_killed_before_save(void **state)
 {
 	static const char *const views[][2] = {
-	        {"node.list", ""}, {"interface.list", ""}, {"route.list", ""}};
+	        {"node.list", ""}, {"interface.list", ""}, {"link.list", ""}, {"route.list", ""}};
 	struct control_rig rig;
 	json_t *answer, *port;
-	char *before[3];
+	char *before[4];
 
 	for (int saved = 0; saved < 2; saved++) {
 		left.n = 0;
@@ -318,16 +319,21 @@ static void test_killed_before_save(void **state)
 		call(&rig, "node.del", "{\"name\":\"short\"}");
 		call(&rig, "port.del", "{\"interface\":\"a/g\"}");
 		call(&rig, "node.del", "{\"name\":\"b\",\"force\":true}");
-		for (int i = 0; i < 3; i++)
+		call(&rig, "link.del", "{\"from\":\"a/i\"}");
+		call(&rig, "link.set",
+		        "{\"from\":\"late/g\",\"to\":\"a/g\",\"delay_ns\":7000,\"reverse\":true}");
+		call(&rig, "link.set", "{\"from\":\"late/g\",\"loss\":0.25}");
+		call(&rig, "link.del", "{\"from\":\"a/g\"}");
+		for (int i = 0; i < 4; i++)
 			before[i] = show(&rig, views[i][0], views[i][1]);
 		kill_unsaved(&rig);
 
 		leave(1, "late/g", "c2:eth0");
 		start(&rig);
-		for (int i = 0; i < 3; i++) {
+		for (int i = 0; i < 4; i++) {
 			char *after = show(&rig, views[i][0], views[i][1]);
 
-			if (i != 2 || strlen(after) != strlen(before[i]))
+			if (i != 3 || strlen(after) != strlen(before[i]))
 				assert_string_equal(after, before[i]);
 			free(before[i]);
 			free(after);
@@ -511,6 +517,7 @@ static void test_failed_save(void **state)
 	call(&rig, "node.add", "{\"name\":\"a\",\"kind\":\"pod\",\"interfaces\":[\"x\",\"y\"]}");
 	call(&rig, "link.set", "{\"from\":\"a/x\",\"to\":\"a/y\"}");
 	// in the way of what is renamed
+	assert_int_equal(unlink(links), 0);
 	assert_int_equal(mkdir(nodes, 0700), 0);
 	assert_int_equal(mkdir(links, 0700), 0);
 	(void)event_base_loopexit(rig.control->base, &soon);

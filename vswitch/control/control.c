@@ -68,11 +68,15 @@ uint64_t control_publish_matrix(struct control *c, const struct matrix_result *r
 int control_commit_matrix(struct control *c, struct matrix_result *ret_result, uint64_t *ret_epoch,
         struct fault *fault)
 {
+	uint32_t n = matrix_n_staged(c->matrix);
 	int ret = control_prepare_matrix(c, control_now_tsc(), ret_result, fault);
 
-	if (ret == 0)
-		*ret_epoch = control_publish_matrix(c, ret_result);
-	return ret;
+	if (ret < 0)
+		return ret;
+	*ret_epoch = control_publish_matrix(c, ret_result);
+	for (uint32_t i = 0; ret_result->changed > 0 && i < n; i++)
+		state_link_changed(c->state, matrix_staged(c->matrix, i));
+	return 0;
 }
 
 // The data path keeps some buffers for frames that are not in flight: those being received or sent.

@@ -84,6 +84,16 @@ void matrix_begin(struct matrix *m)
 	m->stage_mark++;
 }
 
+uint32_t matrix_n_staged(const struct matrix *m)
+{
+	return m->n_staged;
+}
+
+uint32_t matrix_staged(const struct matrix *m, uint32_t idx)
+{
+	return m->staged[idx].link_id;
+}
+
 // Already part of this staging? NULL if not.
 static struct staged *find_staged(const struct matrix *m, uint32_t link_id)
 {

@@ -71,6 +71,9 @@ void matrix_destroy(struct matrix *matrix);
 
 // Starts a staging; drops one that was not applied.
 void matrix_begin(struct matrix *matrix);
+// How many links are staged, and which; also once they are applied, until the next matrix_begin.
+uint32_t matrix_n_staged(const struct matrix *matrix);
+uint32_t matrix_staged(const struct matrix *matrix, uint32_t idx);
 // Adds a record. Returns 0, -EINVAL, -ERANGE, -ENOENT with `fault->field` the record's field.
 __attribute__((warn_unused_result)) int matrix_stage(
         struct matrix *matrix, const struct orrery_record *record, struct fault *fault);

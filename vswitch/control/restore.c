@@ -274,6 +274,8 @@ static void restore_links(struct control *c, const char *path)
 		}
 		if (!is_older(c, record.from, serial) || !is_older(c, record.to, serial))
 			n_old++;
+		else if (record.set == 0)
+			matrix_stage_del(c->matrix, record.from);
 		else if (matrix_stage(c->matrix, &record, &fault) < 0)
 			n_bad++;
 		else

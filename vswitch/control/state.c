@@ -33,6 +33,8 @@ struct state {
 	uint64_t generation; // of the topology's file
 	bool noting; // changes go to the journal
 	bool uncovered; // there are some that it lacks: only saving helps
+	struct orrery_record *records; // links that changed, to be appended
+	size_t n_records, max_records;
 	bool topology_dirty, links_dirty;
 	bool failing; // the last save did
 	uint64_t cost_ms; // of the last save
@@ -115,6 +117,7 @@ void state_destroy(struct state *state)
 	if (state->timer != NULL)
 		event_free(state->timer);
 	journal_fini(&state->journal);
+	free(state->records);
 	free(state);
 }
 
@@ -396,6 +399,18 @@ bool state_is_mark(const struct orrery_record *record, uint64_t *ret_serial)
 	return true;
 }
 
+static struct orrery_record record_of(const struct control *c, uint32_t link_id, uint64_t now_tsc)
+{
+	const struct link *link = matrix_link(c->matrix, link_id);
+	struct orrery_record record;
+
+	if (link == NULL) // a record that sets nothing: the link is gone
+		return (struct orrery_record){.from = link_id, .to = ORRERY_IFACE_NONE};
+	record = link->record;
+	record.delay_ns = (uint32_t)matrix_delay_now_ns(c->matrix, link, now_tsc);
+	return record;
+}
+
 static bool write_links(const struct control *c, FILE *file)
 {
 	struct orrery_record batch[WRITE_BATCH];
@@ -404,12 +419,9 @@ static bool write_links(const struct control *c, FILE *file)
 
 	batch[0] = mark_of(c->model.next_serial);
 	for (uint32_t id = 0; id < c->model.iface_ids.end; id++) {
-		const struct link *link = matrix_link(c->matrix, id);
-
-		if (link == NULL)
+		if (matrix_link(c->matrix, id) == NULL)
 			continue;
-		batch[n] = link->record;
-		batch[n++].delay_ns = (uint32_t)matrix_delay_now_ns(c->matrix, link, now);
+		batch[n++] = record_of(c, id, now);
 		if (n == WRITE_BATCH) {
 			if (fwrite(batch, sizeof(batch[0]), n, file) != n)
 				return false;
@@ -427,7 +439,56 @@ static int save_links(struct state *state)
 	if (file == NULL)
 		return -errno;
 	errno = 0;
+	state->n_records = 0;
 	return finish_new(file, write_links(state->control, file), temp, state->links_path);
+}
+
+void state_link_changed(struct state *state, uint32_t link_id)
+{
+	struct control *c;
+
+	if (state == NULL || !state->noting)
+		return;
+	c = state->control;
+	if (state->n_records + 2 > state->max_records) {
+		size_t max = 2 * state->max_records + WRITE_BATCH;
+		struct orrery_record *more = realloc(state->records, max * sizeof(more[0]));
+
+		if (more == NULL)
+			return; // the timer saves it
+		state->records = more;
+		state->max_records = max;
+	}
+	if (state->n_records == 0)
+		state->records[state->n_records++] = mark_of(c->model.next_serial);
+	state->records[state->n_records++] = record_of(c, link_id, control_now_tsc());
+}
+
+// Behind whole records: a switch that was killed may have left a part of one.
+static int append_links(struct state *state)
+{
+	size_t n = state->n_records * sizeof(state->records[0]);
+	struct stat st;
+	off_t end = 0;
+	ssize_t n_done = -1;
+	int fd, ret = 0;
+
+	state->n_records = 0;
+	if (n == 0)
+		return 0;
+	fd = open(state->links_path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) == 0) {
+		end = st.st_size - st.st_size % (off_t)sizeof(state->records[0]);
+		n_done = pwrite(fd, state->records, n, end);
+	}
+	if (n_done != (ssize_t)n) {
+		ret = n_done < 0 ? -errno : -ENOSPC;
+		(void)!ftruncate(fd, end);
+	}
+	close(fd);
+	return ret;
 }
 
 // What is not saved stays to be saved.
@@ -482,10 +543,14 @@ void state_flush(struct state *state)
 		ret = save_topology(state);
 	else
 		ret = journal_flush(&state->journal);
-	if (ret == 0)
-		return;
-	state->uncovered = true;
-	schedule(state);
+	if (ret < 0) {
+		state->uncovered = true;
+		schedule(state);
+	}
+	if (append_links(state) < 0) {
+		state->links_dirty = true;
+		schedule(state);
+	}
 }
 
 json_t *state_load(struct state *state)

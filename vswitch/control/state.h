@@ -2,11 +2,11 @@
 // What survives the process: nodes, interfaces, ports' settings and static routes as JSON, the
 // links as a file of records, both in the state directory. Written a moment after a change and
 // replaced atomically, so that a switch killed at any time finds one whole picture. What a request
-// changed in the topology meanwhile is in a journal (journal.h) before it is answered. Links name
-// interfaces by id; a mark with the serial of the next interface goes with them, so that links
-// older than an interface are not taken for those of the one that had its id. The directory is
-// meant to lie in /run: it need not survive the machine, whose interfaces do not either. Thread:
-// control.
+// changed in the topology meanwhile is in a journal (journal.h) before it is answered, and behind
+// the other records if it was a link. Links name interfaces by id; a mark with the serial of the
+// next interface goes with them, so that links older than an interface are not taken for those of
+// the one that had its id. The directory is meant to lie in /run: it need not survive the machine,
+// whose interfaces do not either. Thread: control.
 #pragma once
 
 #include <jansson.h>
@@ -41,9 +41,11 @@ void state_port_changed(struct state *state, const struct switch_port *port);
 void state_port_gone(struct state *state, const struct switch_port *port);
 void state_route_changed(struct state *state, const struct route *route);
 void state_route_gone(struct state *state, const char *prefix);
+// The link from that interface, for a request: what the player does is saved now and then.
+void state_link_changed(struct state *state, uint32_t link_id);
 // Many did.
 void state_topology_changed(struct state *state);
-// Before an answer goes out: what was changed so far outlives the process, but for links.
+// Before an answer goes out: what was changed so far outlives the process.
 void state_flush(struct state *state);
 void state_links_changed(struct state *state);
 // What has changed. What cannot be saved is tried again a while later.
