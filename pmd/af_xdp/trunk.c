@@ -299,21 +299,19 @@ static uint32_t unsent(const struct trunk *trunk)
 	return trunk->tx.cached_prod - __atomic_load_n(trunk->tx.consumer, __ATOMIC_ACQUIRE);
 }
 
-// One system call: the kernel sends from the ring, through the pods' stacks. True: it took a part
-// and wants another call for the rest.
+// One system call: the kernel sends from the ring, through the pods' stacks. False: it refuses, and
+// what is in the ring goes with a later frame's kick. True: it took what it could for now.
 static bool kick(struct trunk *trunk)
 {
-	uint32_t before = unsent(trunk);
-
 	count(&trunk->tx_kicks, 1);
-	if (sendto(trunk->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0) {
-		if (errno != EAGAIN && errno != EBUSY && errno != EINTR) {
-			count(&trunk->tx_refused, 1);
-			return false; // what is in the ring goes with a later kick
-		}
-		count(&trunk->tx_again, 1);
+	if (sendto(trunk->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0)
+		return true;
+	if (errno != EAGAIN && errno != EBUSY && errno != EINTR && errno != ENOBUFS) {
+		count(&trunk->tx_refused, 1);
+		return false;
 	}
-	return unsent(trunk) != 0 && unsent(trunk) != before;
+	count(&trunk->tx_again, 1);
+	return true;
 }
 
 static bool room_for_one(struct trunk *trunk)
@@ -410,14 +408,19 @@ void trunk_tx_burst(struct port *port, struct rte_mbuf **pkts, uint16_t n)
 void trunk_tx_flush(struct port_queue *queue)
 {
 	struct trunk *trunk = trunk_of(queue);
+	uint32_t left = unsent(trunk), before = left + 1;
+	bool taken = true;
 
-	bool more = unsent(trunk) > 0;
-
-	for (unsigned i = 0; more && i < KICKS_MAX; i++)
-		more = kick(trunk);
+	// on as long as it gets on
+	for (unsigned i = 0; taken && left > 0 && left != before && i < KICKS_MAX; i++) {
+		before = left;
+		taken = kick(trunk);
+		left = unsent(trunk);
+	}
 	reap(trunk);
-	// what the kernel has not taken yet: the worker calls again in its next loop
-	queue->tx_dirty = more;
+	// What the kernel has not taken, for want of buffers perhaps: the worker calls again in its
+	// next loop, and does not sleep before.
+	queue->tx_dirty = taken && left > 0;
 }
 
 // --- counters -----------------------------------------------------------------------------------
