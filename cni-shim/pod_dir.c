@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define TRIES_MAX 100
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 int pod_dir_make_parents(const char *path, unsigned mode)
@@ -45,7 +46,14 @@ static int split(const char *dir, const char *path, char pod[NAME_MAX + 1], cons
 	return 0;
 }
 
-static int make(int root, const char *pod, const struct cni_vhost *vhost)
+// A file that says that the interface's socket is there or will be: the application makes it at
+// some time, and the directory of a pod with several interfaces must not go with the first.
+static int mark_name(char buf[NAME_MAX + 1], const char *name)
+{
+	return snprintf(buf, NAME_MAX + 1, ".orrery-%s", name) <= NAME_MAX ? 0 : -ENAMETOOLONG;
+}
+
+static int make_dir(int root, const char *pod, const struct cni_vhost *vhost)
 {
 	int fd, ret = 0;
 
@@ -68,6 +76,35 @@ static int open_pod(int root, const char *pod)
 		return -errno;
 	close(fd);
 	return 0;
+}
+
+// -ENOENT: another interface's DEL has just removed it.
+static int mark(int root, const char *pod, const char *name)
+{
+	char file[NAME_MAX + 1];
+	int fd, ret = mark_name(file, name);
+
+	if (ret < 0)
+		return ret;
+	fd = openat(root, pod, DIR_FLAGS);
+	if (fd < 0)
+		return -errno;
+	// not opened: a container could have put anything there
+	ret = mknodat(fd, file, S_IFREG | 0600, 0) < 0 && errno != EEXIST ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+static int make(int root, const char *pod, const char *name, const struct cni_vhost *vhost)
+{
+	int ret = -ENOENT;
+
+	for (int i = 0; i < TRIES_MAX && ret == -ENOENT; i++) {
+		ret = make_dir(root, pod, vhost);
+		if (!ret)
+			ret = mark(root, pod, name);
+	}
+	return ret;
 }
 
 // Opens DIR and finds the names. Returns its descriptor or -errno.
@@ -99,9 +136,7 @@ int pod_dir_make(const struct cni_vhost *vhost, struct cni_error *err)
 	root = open_root(vhost->dir, vhost->path, pod, &name);
 	if (root < 0)
 		return fail(root, vhost->path, err);
-	ret = make(root, pod, vhost);
-	if (!ret)
-		ret = open_pod(root, pod);
+	ret = make(root, pod, name, vhost);
 	close(root);
 	return ret < 0 ? fail(ret, vhost->path, err) : 0;
 }
@@ -124,7 +159,7 @@ int pod_dir_check(const struct cni_vhost *vhost, struct cni_error *err)
 
 void pod_dir_clean(const char *dir, const char *path)
 {
-	char pod[NAME_MAX + 1];
+	char pod[NAME_MAX + 1], file[NAME_MAX + 1];
 	const char *name;
 	struct stat st;
 	int root = open_root(dir, path, pod, &name), fd;
@@ -135,8 +170,10 @@ void pod_dir_clean(const char *dir, const char *path)
 	if (fd >= 0) {
 		if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode))
 			(void)unlinkat(fd, name, 0);
+		if (!mark_name(file, name))
+			(void)unlinkat(fd, file, 0);
 		close(fd);
-		(void)unlinkat(root, pod, AT_REMOVEDIR); // unless another interface's is there
+		(void)unlinkat(root, pod, AT_REMOVEDIR); // unless another interface has it
 	}
 	close(root);
 }

@@ -838,6 +838,32 @@ static void test_vhost_versions(void **state)
 	rmdir(v.root);
 }
 
+// Two interfaces of a pod whose application makes its sockets later: the directory goes with the
+// last of them.
+static void test_vhost_two(void **state)
+{
+	struct bench *b = *state;
+	struct vhost_bench v;
+
+	setup_vhost(b, &v);
+	set(b, "podDir", json_string("two"));
+	snprintf(v.pod, sizeof(v.pod), "%s/two", v.root);
+	for (int i = 0; i < 2; i++) {
+		b->env.ifname = i == 0 ? "eth0" : "eth1";
+		assert_int_equal(call(b, "ADD"), 0);
+	}
+	b->env.ifname = "eth0";
+	assert_int_equal(call(b, "DEL"), 0);
+	assert_true(is_there(v.pod));
+	assert_int_equal(call(b, "DEL"), 0);
+	assert_true(is_there(v.pod));
+	b->env.ifname = "eth1";
+	assert_int_equal(call(b, "DEL"), 0);
+	assert_false(is_there(v.pod));
+	b->env.ifname = "eth0";
+	rmdir(v.root);
+}
+
 static void test_vhost_request(void **state)
 {
 	struct bench *b = *state;
@@ -877,14 +903,16 @@ static void test_vhost_check(void **state)
 {
 	struct bench *b = *state;
 	struct vhost_bench v;
+	char away[256];
 
 	setup_vhost(b, &v);
+	snprintf(away, sizeof(away), "%s/away", v.root);
 	assert_int_equal(call(b, "ADD"), 0);
 	set(b, "prevResult", json_incref(b->answer));
 	assert_int_equal(call(b, "CHECK"), 0);
-	assert_int_equal(rmdir(v.pod), 0);
+	assert_int_equal(rename(v.pod, away), 0);
 	assert_int_equal(call(b, "CHECK"), CNI_E_MISMATCH);
-	assert_int_equal(mkdir(v.pod, 0700), 0);
+	assert_int_equal(rename(away, v.pod), 0);
 	assert_int_equal(call(b, "CHECK"), 0);
 	set(b, "podDir", json_string("other"));
 	assert_int_equal(call(b, "CHECK"), CNI_E_MISMATCH);
@@ -984,6 +1012,7 @@ int main(void)
 	        TEST(test_log_file),
 	        TEST(test_parallel),
 	        TEST(test_vhost_versions),
+	        TEST(test_vhost_two),
 	        TEST(test_vhost_request),
 	        TEST(test_vhost_check),
 	        TEST(test_vhost_hostile),
