@@ -33,7 +33,9 @@ struct fuzz {
 	struct fd_budget budget;
 	struct connection connection;
 	int peer;
-	bool polled; // a worker would look at the rings
+	// what a worker polls, until `quiesce` takes it away
+	struct vring *polled[2 * DEVICE_PAIRS_MAX];
+	const struct guest_memory *polled_memory;
 };
 
 static int kinds[N_KINDS];
@@ -80,7 +82,17 @@ static void quiesce(void *arg)
 	struct fuzz *fuzz = arg;
 
 	check(device_runs(&fuzz->device));
-	fuzz->polled = false;
+	memset(fuzz->polled, 0, sizeof(fuzz->polled));
+}
+
+// Nothing that is polled was stopped or freed behind the worker's back.
+static void check_polled(const struct fuzz *fuzz)
+{
+	for (uint32_t i = 0; i < 2u * fuzz->config.n_pairs; i++) {
+		if (fuzz->polled[i] != NULL)
+			check(fuzz->device.rings[i].vring == fuzz->polled[i] &&
+			        fuzz->device.memory == fuzz->polled_memory);
+	}
 }
 
 // What a worker does with rings between two messages.
@@ -91,7 +103,8 @@ static void poll_rings(struct fuzz *fuzz)
 
 		if (ring == NULL)
 			continue;
-		fuzz->polled = true;
+		fuzz->polled[i] = ring;
+		fuzz->polled_memory = fuzz->device.memory;
 		(void)vring_pending(ring);
 		(void)vring_arm(ring);
 		vring_call(ring);
@@ -109,6 +122,7 @@ static bool serve(struct fuzz *fuzz)
 	while ((ret = connection_receive(&fuzz->connection, &fault)) == 1) {
 		ret = device_handle(&fuzz->device, &fuzz->connection, &fault);
 		check(ret == 0 || ret == -EPROTO || ret == -ECONNRESET);
+		check_polled(fuzz);
 		check(ret != -EPROTO || fault.message[0] != '\0');
 		if (ret < 0)
 			return false;

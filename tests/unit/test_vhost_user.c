@@ -25,6 +25,7 @@
 #include <cmocka.h>
 
 #include "device.h"
+#include "inflight.h"
 #include "port_ops.h"
 #include "vhost_front.h"
 
@@ -761,6 +762,40 @@ static void test_bad_much_memory(void **state)
 	close(fd);
 }
 
+// A part beyond what the front end says of its memory: when it is set, and when the rings are
+// packed only later and need more. And memory that is not in the file.
+static void test_bad_inflight(void **state)
+{
+	struct message set = {
+	        .request = MESSAGE_SET_INFLIGHT_FD, .flags = MESSAGE_VERSION, .size = 24};
+	struct rig rig;
+	size_t split = inflight_part_size(false, FRONT_RING_SIZE);
+	int fd = memfd_create("inflight", MFD_CLOEXEC);
+
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	set.inflight = (struct message_inflight){
+	        .size = split, .n_rings = 2, .ring_size = FRONT_RING_SIZE};
+	open_connected(&rig, 1);
+	assert_int_equal(front_negotiate(&rig.front, FEATURES, PROTOCOL), 0);
+	front_send(&rig.front, &set, &fd, 1);
+	expect_broken(&rig, "SET_INFLIGHT_FD");
+
+	set.inflight.size = 8192;
+	open_connected(&rig, 1);
+	assert_int_equal(front_negotiate(&rig.front, FEATURES, PROTOCOL), 0);
+	front_send(&rig.front, &set, &fd, 1);
+	expect_broken(&rig, "");
+
+	set.inflight.size = 2 * split;
+	open_connected(&rig, 1);
+	assert_int_equal(front_negotiate(&rig.front, FEATURES, PROTOCOL), 0);
+	front_send(&rig.front, &set, &fd, 1);
+	front_send_u64(&rig.front, MESSAGE_SET_FEATURES, FEATURES | VIRTIO_F_RING_PACKED);
+	assert_int_equal(front_start_ring(&rig.front, 1), 0);
+	expect_broken(&rig, "in-flight memory is for 2 rings of 64");
+	close(fd);
+}
+
 static void test_bad_size(void **state)
 {
 	struct message m = {
@@ -899,6 +934,7 @@ int main(void)
 	        cmocka_unit_test(test_bad_memory),
 	        cmocka_unit_test(test_bad_unfinished),
 	        cmocka_unit_test(test_bad_much_memory),
+	        cmocka_unit_test(test_bad_inflight),
 	        cmocka_unit_test(test_bad_size),
 	        cmocka_unit_test(test_bad_ring_contents),
 	        cmocka_unit_test(test_bad_truncated),
