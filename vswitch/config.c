@@ -9,14 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
+#include "conf_text.h"
 #include "config_parse.h"
 #include "datapath.h"
 #include "log.h"
 #include "names.h"
 #include "port_ops.h"
+#include "text_file.h"
 #include "units.h"
 
 enum key_type { KEY_TEXT, KEY_NAME, KEY_CHOICE, KEY_COUNT, KEY_SIZE, KEY_DURATION, KEY_MODE };
@@ -539,25 +540,13 @@ static int syntax_error(const config_t *tree, const char *name, struct fault *fa
 
 int config_load(const char *path, struct config **ret_config, struct fault *fault)
 {
-	FILE *file = fopen(path, "re");
-	config_t tree;
-	struct stat st;
-	int ret;
+	char *text;
+	int ret = text_file_read(path, &text, fault);
 
-	if (file == NULL)
-		return fault_set(fault, -errno, NULL, "%s: %s", path, strerror(errno));
-	// libconfig's scanner ends the process when it cannot read
-	if (fstat(fileno(file), &st) < 0 || S_ISDIR(st.st_mode)) {
-		fclose(file);
-		return fault_set(fault, -EISDIR, NULL, "%s: is a directory", path);
-	}
-	config_init(&tree);
-	if (config_read(&tree, file) == CONFIG_TRUE)
-		ret = read_tree(&tree, path, ret_config, fault);
-	else
-		ret = syntax_error(&tree, path, fault);
-	config_destroy(&tree);
-	fclose(file);
+	if (ret < 0)
+		return ret;
+	ret = config_parse(text, path, ret_config, fault);
+	free(text);
 	return ret;
 }
 
@@ -565,8 +554,10 @@ int config_parse(
         const char *text, const char *name, struct config **ret_config, struct fault *fault)
 {
 	config_t tree;
-	int ret;
+	int ret = conf_text_check(text, name, fault);
 
+	if (ret < 0)
+		return ret;
 	config_init(&tree);
 	if (config_read_string(&tree, text) == CONFIG_TRUE)
 		ret = read_tree(&tree, name, ret_config, fault);

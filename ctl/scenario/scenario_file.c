@@ -9,11 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf_text.h"
 #include "scenario.h"
 #include "scenario_check.h"
 #include "scenario_keys.h"
 #include "scenario_tle.h"
 #include "simtime.h"
+#include "text_file.h"
 #include "units.h"
 
 #define KEY_PATH_SIZE 64
@@ -431,19 +433,20 @@ static int read_done(
 
 int scenario_read_file(const char *path, struct scenario *ret_scenario, struct fault *fault)
 {
-	const struct reader reader = {path, fault};
-	struct scenario scenario = {0};
-	config_t config;
-	FILE *file = fopen(path, "re");
-	bool parsed;
+	char *text;
+	int err = text_file_read(path, &text, fault);
 
-	if (file == NULL)
-		return fault_set(fault, -errno, "", "%s: %m", path);
-	fclose(file); // libconfig does not tell why it could not open one
-	config_init(&config);
-	parsed = config_read_file(&config, path) == CONFIG_TRUE;
-	return read_done(
-	        &config, &scenario, read_config(&reader, &config, parsed, &scenario), ret_scenario);
+	if (err != 0)
+		return err;
+	if (text[strspn(text, " \t\r\n")] == '\0')
+		err = fault_set(fault, -EINVAL, "",
+		        "%.200s: is empty, expected a scenario: keys such as 'name', 'epoch' and "
+		        "'shells'",
+		        path);
+	else
+		err = scenario_read_text(text, path, ret_scenario, fault);
+	free(text);
+	return err;
 }
 
 int scenario_read_text(
@@ -453,7 +456,10 @@ int scenario_read_text(
 	struct scenario scenario = {0};
 	config_t config;
 	bool parsed;
+	int err = conf_text_check(text, name, fault);
 
+	if (err != 0)
+		return err;
 	config_init(&config);
 	parsed = config_read_string(&config, text) == CONFIG_TRUE;
 	return read_done(

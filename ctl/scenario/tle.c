@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "simtime.h"
+#include "text_file.h"
 
 #define LINE_LEN 69
 #define EPOCH_UNIT_NS 864000ll // of the epoch's eight decimals of a day
@@ -406,35 +407,14 @@ int tle_read_text(const char *text, const char *name, struct tle **ret_tles, siz
 // The whole file as text.
 static int load(const char *path, char **ret_text, struct fault *fault)
 {
-	FILE *file = fopen(path, "re");
-	char *text = NULL;
-	size_t n = 0, size = 0;
+	int err = text_file_read(path, ret_text, fault);
 
-	if (file == NULL)
-		return fault_set(fault, -errno, "", "%s: %m", path);
-	do {
-		char *more;
-
-		size = size != 0 ? size * 2 : 65536;
-		more = size <= TLE_FILE_MAX ? realloc(text, size) : NULL;
-		if (more == NULL) {
-			free(text);
-			fclose(file);
-			return fault_set(fault, -EFBIG, "", "%.200s: larger than %d MiB", path,
-			        TLE_FILE_MAX >> 20);
-		}
-		text = more;
-		n += fread(text + n, 1, size - n - 1, file);
-	} while (n == size - 1);
-	text[n] = '\0';
-	if (ferror(file) || strlen(text) != n) {
-		free(text);
-		fclose(file);
-		return fault_set(fault, -EINVAL, "", "%.200s: is not a text", path);
+	if (err == 0 && strlen(*ret_text) > TLE_FILE_MAX) {
+		free(*ret_text);
+		return fault_set(
+		        fault, -EFBIG, "", "%.200s: larger than %d MiB", path, TLE_FILE_MAX >> 20);
 	}
-	fclose(file);
-	*ret_text = text;
-	return 0;
+	return err;
 }
 
 int tle_read_file(const char *path, struct tle **ret_tles, size_t *ret_n_tles, struct fault *fault)

@@ -114,7 +114,7 @@ static void test_missing(void **state)
 	assert_int_equal(config_load("/nonexistent/x.conf", &config, &fault), -ENOENT);
 	assert_string_equal(fault.message, "/nonexistent/x.conf: No such file or directory");
 	assert_int_equal(config_load("/", &config, &fault), -EISDIR);
-	assert_string_equal(fault.message, "/: is a directory");
+	assert_string_equal(fault.message, "/: is a directory, expected a file");
 }
 
 // Units, defaults and the calls for static objects, by value.
