@@ -20,6 +20,7 @@ struct proto {
 	const char *at;
 	unsigned line;
 	uint64_t n_ignored; // fields
+	bool topology; // a node or a link was found
 };
 
 struct link {
@@ -281,8 +282,10 @@ static int take_topology(struct proto *proto)
 
 		err = take_word(proto, name);
 		if (err == 0 && strcmp(name, "nodes") == 0) {
+			proto->topology = true;
 			err = take_node(proto);
 		} else if (err == 0 && strcmp(name, "links") == 0) {
+			proto->topology = true;
 			err = take_link(proto);
 		} else if (err == 0) {
 			*proto = before;
@@ -315,6 +318,9 @@ int import_kne(struct import *import)
 	if (err == 0)
 		err = take_topology(&proto);
 	text_fini(&text);
+	if (err == 0 && !proto.topology)
+		err = wrong(&proto,
+		        "has no node and no link; expected a KNE topology in text protobuf");
 	import_note(import, "direction", "a link is both directions");
 	import_note(import, "delay",
 	        "none, no limit of rate, no loss: set them with 'orrery link set'");

@@ -10,7 +10,7 @@
 #include "address.h"
 
 struct check {
-	const char *file;
+	size_t *index; // of the element that is checked
 	struct fault *fault;
 };
 
@@ -32,9 +32,8 @@ static int check_shares(
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rows[i].share > 0 && rows[i].share < rows[i].step / 2)
 			return fault_set(check->fault, -ERANGE, key,
-			        "%s: %s.%s: %g would be rounded to 0, the smallest is %.4g%% "
-			        "(1/%.0f)",
-			        check->file, key, rows[i].name, rows[i].share, rows[i].step * 100,
+			        "%s.%s: %g would be rounded to 0, the smallest is %.4g%% (1/%.0f)",
+			        key, rows[i].name, rows[i].share, rows[i].step * 100,
 			        1 / rows[i].step);
 	}
 	return 0;
@@ -44,15 +43,14 @@ static int check_link(const struct check *check, const char *key, const struct s
 {
 	if (link->rate_bps != 0 && link->rate_bps < 1000)
 		return fault_set(check->fault, -EINVAL, key,
-		        "%s: %s: rate %llu bit/s is below 1 kbit/s; 0 or \"unlimited\" is no limit",
-		        check->file, key, (unsigned long long)link->rate_bps);
+		        "%s: rate %llu bit/s is below 1 kbit/s; 0 or \"unlimited\" is no limit",
+		        key, (unsigned long long)link->rate_bps);
 	if ((link->good_ns == 0) != (link->bad_ns == 0))
 		return fault_set(check->fault, -EINVAL, key,
-		        "%s: %s: 'good' and 'bad' (mean times of the loss model) go together",
-		        check->file, key);
+		        "%s: 'good' and 'bad' (mean times of the loss model) go together", key);
 	if (link->good_ns != 0 && (link->good_ns < 1000 || link->bad_ns < 1000))
-		return fault_set(check->fault, -EINVAL, key,
-		        "%s: %s: 'good' and 'bad' are at least 1us", check->file, key);
+		return fault_set(
+		        check->fault, -EINVAL, key, "%s: 'good' and 'bad' are at least 1us", key);
 	return check_shares(check, key, link);
 }
 
@@ -61,31 +59,32 @@ static int check_shell(const struct check *check, const struct scenario *scenari
 {
 	if (shell->phase >= shell->planes && shell->phase != 0)
 		return fault_set(check->fault, -EINVAL, "shells.phase",
-		        "%s: shell '%s': phase %lld, expected 0 to %lld (planes - 1)", check->file,
-		        shell->name, (long long)shell->phase, (long long)shell->planes - 1);
+		        "shell '%s': phase %lld, expected 0 to %lld (planes - 1)", shell->name,
+		        (long long)shell->phase, (long long)shell->planes - 1);
 	if (shell->isl.grid == SCENARIO_GRID_AUTO)
 		shell->isl.grid = shell->numbered ? SCENARIO_GRID_NONE : SCENARIO_GRID_PLUS;
-	if (shell->isl.seam == SCENARIO_SEAM_AUTO)
-		shell->isl.seam =
-		        shell->pattern == SCENARIO_STAR ? SCENARIO_SEAM_OPEN : SCENARIO_SEAM_LINKED;
 	if (shell->arc_deg == 0)
 		shell->arc_deg = shell->pattern == SCENARIO_STAR ? 180 : 360;
+	if (shell->isl.seam == SCENARIO_SEAM_AUTO)
+		shell->isl.seam = shell->pattern == SCENARIO_STAR || shell->arc_deg < 360
+		                          ? SCENARIO_SEAM_OPEN
+		                          : SCENARIO_SEAM_LINKED;
 	for (const struct scenario_shell *other = scenario->shells; other != shell; other++) {
 		if (strcmp(other->name, shell->name) == 0)
 			return fault_set(check->fault, -EINVAL, "shells.name",
-			        "%s: two shells are named '%s'; names of satellites start with it",
-			        check->file, shell->name);
+			        "two shells are named '%s'; names of satellites start with it",
+			        shell->name);
 	}
 	*n_satellites += shell->planes * shell->satellites;
 	if (*n_satellites > SCENARIO_SATELLITES_MAX)
 		return fault_set(check->fault, -ERANGE, "shells",
-		        "%s: more than %d satellites with shell '%s'", check->file,
-		        SCENARIO_SATELLITES_MAX, shell->name);
+		        "more than %d satellites with shell '%s'", SCENARIO_SATELLITES_MAX,
+		        shell->name);
 	if (shell->beam.capacity_bps != 0 && shell->beam.capacity_bps < 1000)
 		return fault_set(check->fault, -EINVAL, "shells.beam.capacity",
-		        "%s: shells.beam.capacity: %llu bit/s is below 1 kbit/s; 0 or "
+		        "shells.beam.capacity: %llu bit/s is below 1 kbit/s; 0 or "
 		        "\"unlimited\" is no limit",
-		        check->file, (unsigned long long)shell->beam.capacity_bps);
+		        (unsigned long long)shell->beam.capacity_bps);
 	return check_link(check, "shells.isl", &shell->isl.link);
 }
 
@@ -120,8 +119,7 @@ static int check_station_name(const struct check *check, const struct scenario *
 	for (size_t i = 0; i < scenario->n_shells; i++) {
 		if (is_satellite(&scenario->shells[i], station->name))
 			return fault_set(check->fault, -EINVAL, "ground_stations.name",
-			        "%s: ground station '%s' has the name of a satellite", check->file,
-			        station->name);
+			        "ground station '%s' has the name of a satellite", station->name);
 	}
 	return 0;
 }
@@ -145,6 +143,13 @@ static int compare_prefixes(const void *a, const void *b)
 	                            ((*one)->prefix_len < (*two)->prefix_len);
 }
 
+// The one that stands later in the file.
+static size_t later(const struct scenario *scenario, const struct scenario_station *a,
+        const struct scenario_station *b)
+{
+	return (size_t)((a > b ? a : b) - scenario->stations);
+}
+
 static int check_twins(const struct check *check, const struct scenario *scenario)
 {
 	size_t n = scenario->n_stations;
@@ -152,22 +157,23 @@ static int check_twins(const struct check *check, const struct scenario *scenari
 	int err = 0;
 
 	if (sorted == NULL)
-		return fault_set(check->fault, -ENOMEM, "", "%s: out of memory", check->file);
+		return fault_set(check->fault, -ENOMEM, "", "out of memory");
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = &scenario->stations[i];
 	qsort(sorted, n, sizeof(*sorted), compare_names);
 	for (size_t i = 1; i < n && err == 0; i++) {
+		*check->index = later(scenario, sorted[i - 1], sorted[i]);
 		if (compare_names(&sorted[i - 1], &sorted[i]) == 0)
 			err = fault_set(check->fault, -EINVAL, "ground_stations.name",
-			        "%s: two ground stations are named '%s'", check->file,
-			        sorted[i]->name);
+			        "two ground stations are named '%s'", sorted[i]->name);
 	}
 	qsort(sorted, n, sizeof(*sorted), compare_prefixes);
 	for (size_t i = 1; i < n && err == 0; i++) {
+		*check->index = later(scenario, sorted[i - 1], sorted[i]);
 		if (compare_prefixes(&sorted[i - 1], &sorted[i]) == 0)
 			err = fault_set(check->fault, -EINVAL, "ground_stations.prefix",
-			        "%s: ground stations '%s' and '%s' have the same prefix",
-			        check->file, sorted[i - 1]->name, sorted[i]->name);
+			        "ground stations '%s' and '%s' have the same prefix",
+			        sorted[i - 1]->name, sorted[i]->name);
 	}
 	free(sorted);
 	return err;
@@ -182,19 +188,21 @@ static int check_kinds(const struct check *check, const struct scenario *scenari
 	for (size_t i = 0; i < scenario->n_stations; i++) {
 		if (scenario->stations[i].kind == kind)
 			continue;
+		*check->index = i;
 		return fault_set(check->fault, -EINVAL, "ground_stations.kind",
-		        "%s: ground station '%s' is a %s and shell '%s' has kind \"%s\": give "
+		        "ground station '%s' is a %s and shell '%s' has kind \"%s\": give "
 		        "them the same",
-		        check->file, scenario->stations[i].name, names[scenario->stations[i].kind],
+		        scenario->stations[i].name, names[scenario->stations[i].kind],
 		        scenario->shells[0].name, names[kind]);
 	}
 	for (size_t i = 1; i < scenario->n_shells && scenario->n_stations > 0; i++) {
 		if (scenario->shells[i].kind == kind)
 			continue;
+		*check->index = i;
 		return fault_set(check->fault, -EINVAL, "shells.kind",
-		        "%s: shells '%s' and '%s' serve the same ground stations: give them the "
+		        "shells '%s' and '%s' serve the same ground stations: give them the "
 		        "same kind",
-		        check->file, scenario->shells[0].name, scenario->shells[i].name);
+		        scenario->shells[0].name, scenario->shells[i].name);
 	}
 	return 0;
 }
@@ -204,17 +212,18 @@ static int check_failures(const struct check *check, const struct scenario *scen
 {
 	for (size_t i = 0; i < scenario->n_failures; i++) {
 		const struct scenario_failure *failure = &scenario->failures[i];
+		*check->index = i;
 		int ways = (failure->node[0] != '\0') + (failure->link[0] != '\0') +
 		           (failure->shell[0] != '\0') + (failure->radius_km != 0);
 
 		if (ways != 1)
 			return fault_set(check->fault, -EINVAL, "failures",
-			        "%s: failure %zu: expected one of 'node', 'link', 'shell' with "
+			        "failure %zu: expected one of 'node', 'link', 'shell' with "
 			        "'plane', and 'latitude_deg', 'longitude_deg', 'radius_km'",
-			        check->file, i + 1);
+			        i + 1);
 		if (failure->until_ns != 0 && failure->until_ns <= failure->from_ns)
 			return fault_set(check->fault, -EINVAL, "failures.until",
-			        "%s: failure %zu ends before it begins", check->file, i + 1);
+			        "failure %zu ends before it begins", i + 1);
 	}
 	return 0;
 }
@@ -224,17 +233,19 @@ static int check_handover(const struct check *check, const struct scenario_stati
 	if (station->outage_ns == 0 || station->handover == SCENARIO_BREAK_FIRST)
 		return 0;
 	return fault_set(check->fault, -EINVAL, "ground_stations.outage",
-	        "%s: ground station '%s' has an outage: that goes with handover = "
+	        "ground station '%s' has an outage: that goes with handover = "
 	        "\"break-before-make\"",
-	        check->file, station->name);
+	        station->name);
 }
 
 static int check_stations(const struct check *check, struct scenario *scenario)
 {
 	for (size_t i = 0; i < scenario->n_stations; i++) {
 		struct scenario_station *station = &scenario->stations[i];
-		int err = check_station_name(check, scenario, station);
+		int err;
 
+		*check->index = i;
+		err = check_station_name(check, scenario, station);
 		if (err == 0)
 			err = check_handover(check, station);
 		if (err != 0)
@@ -247,9 +258,9 @@ static int check_stations(const struct check *check, struct scenario *scenario)
 	return check_twins(check, scenario);
 }
 
-int scenario_check(struct scenario *scenario, const char *name, struct fault *fault)
+int scenario_check(struct scenario *scenario, size_t *ret_index, struct fault *fault)
 {
-	const struct check check = {name, fault};
+	const struct check check = {ret_index, fault};
 	int64_t n_satellites = 0;
 	int err = 0;
 
@@ -259,8 +270,11 @@ int scenario_check(struct scenario *scenario, const char *name, struct fault *fa
 	}
 	if (scenario->earth == SCENARIO_EARTH_AUTO)
 		scenario->earth = SCENARIO_SPHERE;
-	for (size_t i = 0; i < scenario->n_shells && err == 0; i++)
+	*ret_index = 0;
+	for (size_t i = 0; i < scenario->n_shells && err == 0; i++) {
+		*ret_index = i;
 		err = check_shell(&check, scenario, &scenario->shells[i], &n_satellites);
+	}
 	if (err == 0)
 		err = check_link(&check, "gsl.uplink", &scenario->gsl.uplink);
 	if (err == 0)
@@ -273,10 +287,9 @@ int scenario_check(struct scenario *scenario, const char *name, struct fault *fa
 		err = check_failures(&check, scenario);
 	if (err == 0 && n_satellites * (int64_t)scenario->n_stations > SCENARIO_GROUND_LINKS_MAX)
 		err = fault_set(fault, -ERANGE, "ground_stations",
-		        "%s: %lld satellites need an interface for each of %zu ground stations, "
+		        "%lld satellites need an interface for each of %zu ground stations, "
 		        "more than %d in all",
-		        name, (long long)n_satellites, scenario->n_stations,
-		        SCENARIO_GROUND_LINKS_MAX);
+		        (long long)n_satellites, scenario->n_stations, SCENARIO_GROUND_LINKS_MAX);
 	if (err == 0)
 		err = check_kinds(&check, scenario);
 	if (err == 0)

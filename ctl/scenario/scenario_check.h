@@ -5,7 +5,8 @@
 #include "fault.h"
 #include "scenario.h"
 
-// Checks and completes (arc of the pattern, prefixes of the stations). `name` of the file, for
-// messages.
+// Checks and completes (arc of the pattern, prefixes of the stations). When something is wrong, the
+// fault has the key and a sentence without the file's name; `ret_index`: of the element, if the key
+// is one of a list.
 __attribute__((warn_unused_result)) int scenario_check(
-        struct scenario *scenario, const char *name, struct fault *fault);
+        struct scenario *scenario, size_t *ret_index, struct fault *fault);

@@ -397,6 +397,58 @@ static int read_group(const struct reader *reader, const config_setting_t *group
 	return err;
 }
 
+// The setting that a key stands for, or what is there of its path. `index`: of the element of a
+// list.
+static const config_setting_t *find_place(const config_t *config, const char *path, size_t index)
+{
+	const config_setting_t *at = config_root_setting(config);
+
+	while (*path != '\0') {
+		const config_setting_t *next;
+		char name[KEY_PATH_SIZE];
+		size_t len = strcspn(path, ".");
+
+		snprintf(name, sizeof(name), "%.*s", (int)len, path);
+		next = config_setting_get_member(at, name);
+		if (next != NULL && config_setting_type(next) == CONFIG_TYPE_LIST)
+			next = config_setting_get_elem(next, (unsigned)index);
+		if (next == NULL)
+			break;
+		at = next;
+		path += len + (path[len] == '.');
+	}
+	return at;
+}
+
+// Rules between keys; what is wrong is said with its place.
+static int check(const struct reader *reader, const config_t *config, struct scenario *scenario)
+{
+	struct fault fault = {0};
+	size_t index;
+	int err = scenario_check(scenario, &index, &fault);
+	const config_setting_t *place;
+	const char *file;
+
+	if (err == 0)
+		return 0;
+	place = find_place(config, fault.field, index);
+	file = config_setting_source_file(place);
+	if (config_setting_source_line(place) == 0)
+		return fault_set(
+		        reader->fault, err, fault.field, "%.80s: %s", reader->name, fault.message);
+	return fault_set(reader->fault, err, fault.field, "%.80s:%u: %s",
+	        file != NULL ? file : reader->name, config_setting_source_line(place),
+	        fault.message);
+}
+
+// Failures name things that are looked up later, without the file.
+static void note_lines(const config_t *config, struct scenario *scenario)
+{
+	for (size_t i = 0; i < scenario->n_failures; i++)
+		scenario->failures[i].line =
+		        config_setting_source_line(find_place(config, "failures", i));
+}
+
 static int read_config(
         const struct reader *reader, config_t *config, bool parsed, struct scenario *scenario)
 {
@@ -417,7 +469,8 @@ static int read_config(
 		err = scenario_tle_load(scenario, reader->name, reader->fault);
 	if (err != 0)
 		return err;
-	return scenario_check(scenario, reader->name, reader->fault);
+	note_lines(config, scenario);
+	return check(reader, config, scenario);
 }
 
 static int read_done(

@@ -37,6 +37,24 @@ def check_stop(orrery, scenario, folder):
     assert process.returncode == 1 and 'interrupted' in message, (process.returncode, message)
 
 
+# A link to the file stays, and the file beside which it leads is written; also when there is none yet.
+def check_links(orrery, scenario, folder):
+    os.mkdir(folder + '/b')
+    os.symlink('b/there.eph', folder + '/link.eph')
+    os.symlink(folder + '/link.eph', folder + '/b/second.eph')
+    for name in ('link.eph', 'b/second.eph', 'link.eph'):
+        data = build(orrery, scenario, folder + '/' + name, '--duration', '1min')
+        assert data == open(folder + '/b/there.eph', 'rb').read()
+        assert os.path.islink(folder + '/' + name) and not os.path.islink(folder + '/b/there.eph')
+    assert sorted(os.listdir(folder + '/b')) == ['second.eph', 'there.eph'], os.listdir(folder + '/b')
+    assert sorted(os.listdir(folder)) == ['a.eph', 'b', 'link.eph'], os.listdir(folder)
+    os.symlink('loop.eph', folder + '/loop.eph')
+    done = subprocess.run([orrery, 'ephemeris', 'build', scenario, '-o', folder + '/loop.eph', '--duration', '1min'],
+                          text=True, stderr=subprocess.PIPE, timeout=TIMEOUT_S)
+    assert done.returncode == 1 and 'loop.eph' in done.stderr, done
+    assert os.path.islink(folder + '/loop.eph')
+
+
 def main(orrery, scenario):
     with tempfile.TemporaryDirectory(prefix='orrery-ephemeris-') as folder:
         path = folder + '/a.eph'
@@ -47,6 +65,7 @@ def main(orrery, scenario):
         assert first != build(orrery, scenario, path, '--duration', '20min', '--seed', '7')
         check_stop(orrery, scenario, folder)
         assert os.listdir(folder) == ['a.eph'], os.listdir(folder)
+        check_links(orrery, scenario, folder)
 
 
 if __name__ == '__main__':

@@ -132,6 +132,17 @@ def check_bad(orrery, case, folder):
     (shutil.rmtree if os.path.isdir(copy) else os.unlink)(copy)
     return good
 
+def check_empty(orrery, name, folder):
+    path = folder + '/empty'
+    with open(path, 'w', encoding='utf-8'):
+        pass
+    done = run(orrery, 'import', name, path, '-o', folder + '/out.eph')
+    good = done.returncode == 1 and done.stderr.startswith('orrery: ' + path) and os.listdir(folder) == ['empty']
+    if not good:
+        print('%s: an empty file: %r, in the folder %r' % (name, done, os.listdir(folder)))
+    os.unlink(path)
+    return good
+
 
 def check_stop(orrery, folder):
     # ten years of a constellation take minutes
@@ -154,6 +165,8 @@ def main(update, orrery, golden):
         results = [compare(update, case[0], imported(orrery, case, folder)) for case in CASES]
         check_stop(orrery, folder)
         results += [check_bad(orrery, case, folder) for case in BAD]
+        results += [check_empty(orrery, name, folder)
+                    for name in ('celestial', 'containerlab', 'csv', 'kne', 'theaterq')]
     return 0 if all(results) else 1
 
 

@@ -96,6 +96,12 @@ static void test_seam(void **state)
 	assert_int_equal(count_isls("star", "seam = \"linked\";"), 20 + 20);
 	assert_int_equal(count_isls("delta", ""), 20 + 20);
 	assert_int_equal(count_isls("delta", "seam = \"open\";"), 20 + 15);
+	// planes over a part of the turn: the gap is none between neighbours
+	assert_int_equal(
+	        count_isls("delta", "}; arc_deg = 120.0; raan_deg = 0.0; beam: {"), 20 + 15);
+	assert_int_equal(count_isls("delta", "}; arc_deg = 360.0; beam: {"), 20 + 20);
+	assert_int_equal(
+	        count_isls("delta", "seam = \"linked\"; }; arc_deg = 120.0; beam: {"), 20 + 20);
 }
 
 // In a plane of 20 at 7,171 km the next satellite is 2 * 7171 * sin(9 deg) = 2243.6 km away.

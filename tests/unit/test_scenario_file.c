@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <arpa/inet.h>
 #include <glob.h>
 
@@ -249,6 +250,60 @@ static void test_shipped_files(void **state)
 	globfree(&found);
 }
 
+// Rules between keys name the line as well: of the key, or of the group without it.
+static void test_lines_of_rules(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} rows[] = {
+	        {HEAD "shells: ({ " SHELL_REST " },\n{ name = \"b\"; " SHELL_REST
+	              "\n phase = 6; });",
+	                "t:4: shell 'b': phase 6"},
+	        {HEAD "shells: ({ " SHELL_REST "\n isl: {\n rate = \"1bit\"; }; });",
+	                "t:3: shells.isl: rate 1 bit/s"},
+	        {HEAD SHELLS "gsl: {\n uplink: { good = \"1s\"; }; };",
+	                "t:4: gsl.uplink: 'good' and 'bad'"},
+	        {HEAD SHELLS "ground_stations: (" STATION("a", "") ",\n" STATION(
+	                 "b", "") ",\n" STATION("a", "") ");",
+	                "t:5: two ground stations are named 'a'"},
+	        {HEAD SHELLS "ground_stations: (" STATION("a", "") ",\n" STATION(
+	                 "b", "outage = \"1s\";") ");",
+	                "t:4: ground station 'b' has an outage"},
+	        {HEAD SHELLS "failures: ({ node = \"a\"; },\n { node = \"a\";\n from = \"2s\";\n"
+	                     "until = \"1s\"; });",
+	                "t:6: failure 2 ends before it begins"},
+	        {HEAD SHELLS "failures: ({ node = \"a\"; },\n { });",
+	                "t:4: failure 2: expected one"},
+	};
+	struct constellation *con;
+	struct fault fault = {0};
+	struct scenario s;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_true(scenario_read_text(rows[i].text, "t", &s, &fault) < 0);
+		if (strncmp(fault.message, rows[i].says, strlen(rows[i].says)) != 0)
+			fail_msg("'%s' is not '%s'", fault.message, rows[i].says);
+	}
+	read_ok(HEAD SHELLS "failures: ({ node = \"sat-0-0\"; },\n { node = \"nobody\"; });", &s);
+	assert_int_equal(con_create(&s, &con, &fault), -ENOENT);
+	assert_string_equal(fault.message, "scenario 't': line 4: failure 2: there is no 'nobody'");
+	scenario_free(&s);
+}
+
+static void test_empty_file(void **state)
+{
+	char path[] = "/tmp/orrery-test-XXXXXX";
+	int fd = mkstemp(path);
+	struct fault fault = {0};
+	struct scenario s;
+
+	assert_true(fd >= 0);
+	assert_int_equal(scenario_read_file(path, &s, &fault), -EINVAL);
+	assert_non_null(strstr(fault.message, "is empty, expected a scenario"));
+	close(fd);
+	unlink(path);
+}
+
 #define MIXED "tle = \"" ORRERY_SOURCE_ROOT "/config/scenarios/mixed.tle\";"
 
 static void test_element_sets(void **state)
@@ -385,6 +440,8 @@ int main(void)
 	        cmocka_unit_test(test_element_sets_refused),
 	        cmocka_unit_test(test_addresses),
 	        cmocka_unit_test(test_manual_has_every_key),
+	        cmocka_unit_test(test_lines_of_rules),
+	        cmocka_unit_test(test_empty_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

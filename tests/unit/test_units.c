@@ -63,17 +63,18 @@ static void test_duration(void **state)
 	static const struct good good[] = {{"0", 0}, {"0.000", 0}, {"0ms", 0}, {"10ns", 10},
 	        {"150us", 150000}, {"4.2ms", 4200000}, {"30 s", 30000000000}, {"0.1us", 100},
 	        {".5ms", 500000}, {"1.0000004us", 1000}, {"1.0005us", 1001}, {"2min", 120000000000},
-	        {"1h", 3600000000000}, {"9223372036854775807ns", INT64_MAX}, {"0.000000001s", 1},
-	        {"3.333333333333333333s", 3333333333}};
+	        {"1h", 3600000000000}, {"1d", 86400000000000}, {"1day", 86400000000000},
+	        {"1.5 days", 129600000000000}, {"9223372036854775807ns", INT64_MAX},
+	        {"0.000000001s", 1}, {"3.333333333333333333s", 3333333333}};
 	static const struct bad bad[] = {{"", -EINVAL}, {"4", -EINVAL}, {"4.2", -EINVAL},
 	        {"ms", -EINVAL}, {" 4ms", -EINVAL}, {"4ms ", -EINVAL}, {"4 ms ", -EINVAL},
 	        {"4.ms", -EINVAL}, {".", -EINVAL}, {".ms", -EINVAL}, {"1.2.3ms", -EINVAL},
 	        {"-4ms", -EINVAL}, {"+4ms", -EINVAL}, {"4m", -EINVAL}, {"4MS", -EINVAL},
-	        {"4mss", -EINVAL}, {"0x4ms", -EINVAL}, {"1e3ms", -EINVAL}, {"nan", -EINVAL},
-	        {"inf", -EINVAL}, {"4,2ms", -EINVAL}, {"4\tms", -EINVAL},
-	        {"9223372036854775808ns", -ERANGE}, {"18446744073709551616ns", -ERANGE},
-	        {"1000000000000h", -ERANGE}, {"0.1ns", -ERANGE},
-	        {"0.00000000000000000001s", -ERANGE}};
+	        {"4mss", -EINVAL}, {"1dd", -EINVAL}, {"200000d", -ERANGE}, {"0x4ms", -EINVAL},
+	        {"1e3ms", -EINVAL}, {"nan", -EINVAL}, {"inf", -EINVAL}, {"4,2ms", -EINVAL},
+	        {"4\tms", -EINVAL}, {"9223372036854775808ns", -ERANGE},
+	        {"18446744073709551616ns", -ERANGE}, {"1000000000000h", -ERANGE},
+	        {"0.1ns", -ERANGE}, {"0.00000000000000000001s", -ERANGE}};
 
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
 		int64_t ns = -1;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "string_pool.h"
 
 #define BUFFER_SIZE (1 << 20)
+#define LINKS_MAX 40 // as in the kernel
 
 // A table in memory until the end.
 struct table {
@@ -90,6 +92,8 @@ static int open_scratch(struct ephemeris_writer *writer, struct fault *fault)
 
 	if (stat(writer->path, &st) == 0 && !S_ISREG(st.st_mode))
 		return failed(writer, fault, -EINVAL, "", "is there and not a regular file");
+	if (lstat(writer->path, &st) == 0 && S_ISLNK(st.st_mode)) // after all that were followed
+		return failed(writer, fault, -ELOOP, "", "%s", strerror(ELOOP));
 	fd = open(writer->scratch_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0) {
 		err = -errno;
@@ -148,6 +152,42 @@ static int start(
 	return err;
 }
 
+// Where a link that leads to no file yet leads to; NULL if `path` is no such link, or no memory.
+static char *follow_link(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char target[PATH_MAX], *whole;
+	ssize_t len = readlink(path, target, sizeof(target) - 1);
+
+	if (len < 0)
+		return NULL;
+	target[len] = '\0';
+	if (target[0] == '/' || slash == NULL)
+		return strdup(target);
+	return asprintf(&whole, "%.*s/%s", (int)(slash - path), path, target) >= 0 ? whole : NULL;
+}
+
+// The file that is written: links stay, and lead to it. NULL: out of memory.
+static char *resolve(const char *path)
+{
+	char *at = realpath(path, NULL);
+	struct stat st;
+
+	if (at != NULL && stat(at, &st) == 0 && S_ISREG(st.st_mode))
+		return at;
+	free(at);
+	at = strdup(path);
+	for (int i = 0; i < LINKS_MAX && at != NULL && stat(at, &st) != 0; i++) {
+		char *next = follow_link(at);
+
+		if (next == NULL)
+			break;
+		free(at);
+		at = next;
+	}
+	return at;
+}
+
 int ephemeris_writer_create(const char *path, const struct ephemeris_info *info,
         struct ephemeris_writer **ret, struct fault *fault)
 {
@@ -156,8 +196,9 @@ int ephemeris_writer_create(const char *path, const struct ephemeris_info *info,
 
 	if (writer == NULL)
 		return fault_set(fault, -ENOMEM, "", "%s: out of memory", path);
-	writer->path = strdup(path);
-	if (asprintf(&writer->scratch_path, "%s.tmp-%d", path, (int)getpid()) < 0)
+	writer->path = resolve(path);
+	if (writer->path == NULL ||
+	        asprintf(&writer->scratch_path, "%s.tmp-%d", writer->path, (int)getpid()) < 0)
 		writer->scratch_path = NULL;
 	if (writer->path != NULL && writer->scratch_path != NULL)
 		err = start(writer, info, fault);

@@ -29,7 +29,8 @@ static const uint64_t powers_of_10[DIGITS_MAX + 1] = {1ull, 10ull, 100ull, 1000u
         10000000000000000000ull};
 
 static const struct unit duration_units[] = {{"ns", 1}, {"us", 1000}, {"ms", 1000000},
-        {"s", 1000000000}, {"min", 60000000000ull}, {"h", 3600000000000ull}};
+        {"s", 1000000000}, {"min", 60000000000ull}, {"h", 3600000000000ull},
+        {"d", 86400000000000ull}, {"day", 86400000000000ull}, {"days", 86400000000000ull}};
 static const struct unit rate_units[] = {{"bit", 1}, {"kbit", 1000}, {"mbit", 1000000},
         {"gbit", 1000000000}, {"tbit", 1000000000000ull}};
 static const struct unit size_units[] = {{"", 1}, {"k", 1000}, {"m", 1000000}, {"g", 1000000000},
