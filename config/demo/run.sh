@@ -235,7 +235,7 @@ report_json() {
 main() {
     local n within median largest ok=true
     check
-    work=$(mktemp -d /tmp/orrery-demo.XXXXXX)
+    work=$(mktemp -d "/tmp/orrery-demo-$$.XXXXXX")
     read_scenario
     say "Two pods on the ground, and satellites that move $speed times as fast as the sky"
 

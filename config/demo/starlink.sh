@@ -240,7 +240,7 @@ how_late() {
 main() {
     local n within median largest ok=true
     check
-    work=$(mktemp -d /tmp/orrery-demo.XXXXXX)
+    work=$(mktemp -d "/tmp/orrery-demo-$$.XXXXXX")
     read_scenario
     say "Two pods on the ground, and Starlink's first shell, $speed times as fast as the sky"
     compile

@@ -20,7 +20,7 @@ export PATH=$ORRERY_BUILD/vswitch:$ORRERY_BUILD/ctl:$ORRERY_BUILD/cni-shim:$PATH
 export LC_ALL=C.UTF-8
 
 readonly instance=t$$ # names everything of this test; short, since kernel names are
-work=$(mktemp -d /tmp/orrery-test.XXXXXX)
+work=$(mktemp -d "/tmp/orrery-$instance.XXXXXX")
 export ORRERY_SOCKET=$work/orrery.sock
 switch_pid=
 pods=()      # namespaces to remove
@@ -246,7 +246,7 @@ sweep() {
     for name in $(ip netns list 2>/dev/null | awk '{ print $1 }' | grep -Fw "$instance"); do
         ip netns del "$name"
     done
-    rm -rf "/run/orrery/$instance" "/run/orrery/$instance.lock" "/run/orrery/$instance.sock"
+    rm -rf "/run/orrery/$instance" "/run/orrery/$instance".{lock,sock} "/run/orrery/$instance-vhost"
 }
 
 finish() {
