@@ -24,12 +24,15 @@ handler_fn handle_route_add, handle_route_del, handle_route_list, handle_route_g
         handle_route_path, handle_route_policy;
 handler_fn handle_worker_list, handle_stats_get, handle_stats_top;
 
-// A page of a list, in the order of ids: a cursor is the id of the next item.
+// A page of a list, in the order of ids. The first page counts all items; a cursor is the id of the
+// next item and that count, so that the pages together look at each item twice:
+//   for (id = page_first(&page); id < end && !page_is_done(&page); id++)
 struct page {
 	json_t *items;
 	const char *match; // glob, NULL: all
 	uint32_t from, limit;
 	uint32_t total;
+	bool is_counted; // total is from the cursor
 	uint32_t next; // DP_NONE: the list ends here
 };
 
@@ -38,7 +41,10 @@ struct page {
 
 __attribute__((warn_unused_result)) int page_init(
         struct page *page, const json_t *params, struct fault *fault);
+uint32_t page_first(const struct page *page);
+bool page_is_done(const struct page *page);
 // Counts the item if its name matches; true if it belongs on this page: then append to page->items.
+// `name` is not looked at unless page->match is set.
 bool page_wants(struct page *page, uint32_t id, const char *name);
 // Returns 0; the page's items go into the result.
 int page_result(struct page *page, json_t **ret_result);

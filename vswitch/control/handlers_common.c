@@ -9,12 +9,26 @@
 
 #include "units.h"
 
+// "ID.TOTAL".
+static bool parse_cursor(const char *cursor, uint64_t *ret_from, uint64_t *ret_total)
+{
+	char id[16];
+	size_t len = strcspn(cursor, ".");
+
+	if (len >= sizeof(id) || cursor[len] == '\0')
+		return false;
+	memcpy(id, cursor, len);
+	id[len] = '\0';
+	return units_parse_u64(id, 0, UINT32_MAX - 1, ret_from) == 0 &&
+	       units_parse_u64(cursor + len + 1, 0, UINT32_MAX, ret_total) == 0;
+}
+
 int page_init(struct page *page, const json_t *params, struct fault *fault)
 {
 	const char *cursor = param_string(params, "cursor", NULL);
-	uint64_t from = 0;
+	uint64_t from = 0, total = 0;
 
-	if (cursor != NULL && units_parse_u64(cursor, 0, UINT32_MAX - 1, &from) < 0)
+	if (cursor != NULL && !parse_cursor(cursor, &from, &total))
 		return fault_set(
 		        fault, -EINVAL, "cursor", "not a cursor of ours: give back next_cursor");
 	*page = (struct page){
@@ -22,6 +36,8 @@ int page_init(struct page *page, const json_t *params, struct fault *fault)
 	        .match = param_string(params, "match", NULL),
 	        .from = (uint32_t)from,
 	        .limit = (uint32_t)param_int(params, "limit", PAGE_DEFAULT),
+	        .total = (uint32_t)total,
+	        .is_counted = cursor != NULL,
 	        .next = DP_NONE,
 	};
 	return page->items != NULL ? 0 : fault_set(fault, -ENOMEM, NULL, "no memory for the list");
@@ -31,7 +47,7 @@ bool page_wants(struct page *page, uint32_t id, const char *name)
 {
 	if (page->match != NULL && fnmatch(page->match, name, 0) != 0)
 		return false;
-	page->total++;
+	page->total += !page->is_counted;
 	if (id < page->from)
 		return false;
 	if (json_array_size(page->items) < page->limit)
@@ -41,13 +57,24 @@ bool page_wants(struct page *page, uint32_t id, const char *name)
 	return false;
 }
 
+uint32_t page_first(const struct page *page)
+{
+	return page->is_counted ? page->from : 0;
+}
+
+bool page_is_done(const struct page *page)
+{
+	return page->is_counted && page->next != DP_NONE;
+}
+
 int page_result(struct page *page, json_t **ret_result)
 {
 	json_t *result = json_object();
 
 	put(result, "items", page->items);
 	put(result, "next_cursor",
-	        page->next == DP_NONE ? json_null() : json_sprintf("%u", page->next));
+	        page->next == DP_NONE ? json_null()
+	                              : json_sprintf("%u.%u", page->next, page->total));
 	put_u64(result, "total", page->total);
 	*ret_result = result;
 	return 0;

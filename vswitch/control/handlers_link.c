@@ -173,13 +173,16 @@ int handle_link_list(const struct request *request, json_t **ret_result, struct 
 
 	if (ret < 0)
 		return ret;
-	for (uint32_t id = 0; id < c->model.iface_ids.end; id++) {
+	for (uint32_t id = page_first(&page); id < c->model.iface_ids.end && !page_is_done(&page);
+	        id++) {
 		const struct link *link = matrix_link(c->matrix, id);
 		char ref[IFACE_REF_SIZE];
 
 		if (link == NULL || !is_listed(c, id, link, request->params))
 			continue;
-		if (page_wants(&page, id, iface_ref_format(ref, c->model.ifaces[id])))
+		if (page.match != NULL)
+			iface_ref_format(ref, c->model.ifaces[id]);
+		if (page_wants(&page, id, ref))
 			json_array_append_new(page.items, link_json(c, id, link));
 	}
 	return page_result(&page, ret_result);

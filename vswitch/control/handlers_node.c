@@ -114,7 +114,8 @@ int handle_node_list(const struct request *request, json_t **ret_result, struct 
 
 	if (ret < 0)
 		return ret;
-	for (uint32_t id = 0; id < model->node_ids.end; id++) {
+	for (uint32_t id = page_first(&page); id < model->node_ids.end && !page_is_done(&page);
+	        id++) {
 		const struct node *node = model->nodes[id];
 
 		if (node == NULL || (kind != NULL && node->kind != node_kind_parse(kind)))
@@ -133,13 +134,19 @@ int handle_interface_list(const struct request *request, json_t **ret_result, st
 
 	if (ret < 0)
 		return ret;
-	for (uint32_t id = 0; id < c->model.iface_ids.end; id++) {
+	for (uint32_t id = page_first(&page); id < c->model.iface_ids.end && !page_is_done(&page);
+	        id++) {
 		const struct iface *iface = c->model.ifaces[id];
 		char ref[IFACE_REF_SIZE];
 		json_t *entry;
 
-		if (iface == NULL || !page_wants(&page, id, iface_ref_format(ref, iface)))
+		if (iface == NULL)
 			continue;
+		if (page.match != NULL)
+			iface_ref_format(ref, iface);
+		if (!page_wants(&page, id, ref))
+			continue;
+		iface_ref_format(ref, iface);
 		entry = json_object();
 		put_u64(entry, "id", id);
 		put_str(entry, "ref", ref);

@@ -444,7 +444,7 @@ int handle_port_list(const struct request *request, json_t **ret_result, struct 
 
 	if (ret < 0)
 		return ret;
-	for (uint32_t id = 0; id < c->ports.ids.end; id++) {
+	for (uint32_t id = page_first(&page); id < c->ports.ids.end && !page_is_done(&page); id++) {
 		struct switch_port *p = c->ports.ports[id];
 
 		if (p != NULL && is_listed(p, request->params) &&

@@ -128,7 +128,8 @@ int handle_route_list(const struct request *request, json_t **ret_result, struct
 
 	if (ret < 0)
 		return ret;
-	for (uint32_t id = 0; id < c->routes.route_ids.end; id++) {
+	for (uint32_t id = page_first(&page); id < c->routes.route_ids.end && !page_is_done(&page);
+	        id++) {
 		const struct route *route = c->routes.routes[id];
 
 		// the glob is for the owner's name

@@ -15,7 +15,7 @@
 #define PAGING                                                                        \
 	{.name = "cursor",                                                            \
 	        .type = PARAM_STRING,                                                 \
-	        .max = 16,                                                            \
+	        .max = 32,                                                            \
 	        .summary = "next_cursor of the page before; absent: the first page"}, \
 	        {.name = "limit",                                                     \
 	                .type = PARAM_INT,                                            \
@@ -27,10 +27,12 @@
 		.name = "match", .type = PARAM_STRING, .max = 256,                    \
 		.summary = "only names that this glob matches: `sat-*/isl0`"          \
 	}
-#define PAGED                                                                                     \
-	{"next_cursor", "string or null", "where the next page starts; null: this was the last"}, \
-	{                                                                                         \
-		"total", "integer", "items that match, on all pages"                              \
+#define PAGED                                                                                      \
+	{"next_cursor", "string or null", "where the next page starts; null: this was the last"},  \
+	{                                                                                          \
+		"total", "integer",                                                                \
+		        "items that match, on all pages; as it was when the first page was asked " \
+		        "for"                                                                      \
 	}
 
 static const struct param no_params[] = {END};
