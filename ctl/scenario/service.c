@@ -11,7 +11,7 @@
 #define STEP_NS 1000000000ll
 #define BUCKETS 1024 // steps that a satellite can be put off
 #define SETS_AHEAD_NS (86400 * STEP_NS) // who stays longer stays for ever
-#define SETS_WITHIN_NS 1000000
+#define SETS_STEP_NS 100000000ll // at least
 #define WALK_NS (60 * STEP_NS) // longer ways are jumped over
 
 // A satellite that may be above the least elevation before the step's end.
@@ -293,22 +293,41 @@ static void choose_for_slot(struct service *service, int64_t t_ns, struct choice
 	}
 }
 
-// When a satellite that is above the least elevation at `t_ns` goes below it, failures left out.
+static double clearance_at_km(const struct service *service, uint32_t satellite, int64_t t_ns)
+{
+	const struct place place = place_at(service, t_ns);
+
+	return look_at(service, &place, satellite).clearance_km;
+}
+
+// When a satellite that is above the least elevation at `t_ns` goes below it, failures left out:
+// the whole microsecond, which does not depend on `t_ns`.
 static int64_t find_set(const struct service *service, uint32_t satellite, int64_t t_ns)
 {
 	double speed_km_s = clearance_speed_km_s(service, satellite);
-	int64_t end_ns = t_ns + SETS_AHEAD_NS;
+	int64_t end_ns = t_ns + SETS_AHEAD_NS, before, after;
+	double clearance_km = clearance_at_km(service, satellite, t_ns);
 
-	while (t_ns < end_ns) {
-		const struct place place = place_at(service, t_ns);
-		struct near near = look_at(service, &place, satellite);
-		int64_t least_ns = (int64_t)(near.clearance_km / speed_km_s * 1e9);
+	for (before = t_ns; clearance_km >= 0 && t_ns < end_ns;) {
+		int64_t least_ns = (int64_t)(clearance_km / speed_km_s * 1e9); // not before
 
-		if (least_ns < SETS_WITHIN_NS)
-			return t_ns;
-		t_ns += least_ns; // it cannot set before
+		before = t_ns;
+		t_ns += least_ns > SETS_STEP_NS ? least_ns : SETS_STEP_NS;
+		clearance_km = clearance_at_km(service, satellite, t_ns);
 	}
-	return INT64_MAX;
+	if (clearance_km >= 0)
+		return INT64_MAX;
+	before = floor_to(before, SERVICE_EVENT_NS) / SERVICE_EVENT_NS;
+	after = floor_to(t_ns - 1, SERVICE_EVENT_NS) / SERVICE_EVENT_NS + 1;
+	while (after - before > 1) {
+		int64_t middle = before + (after - before) / 2;
+
+		if (clearance_at_km(service, satellite, middle * SERVICE_EVENT_NS) >= 0)
+			before = middle;
+		else
+			after = middle;
+	}
+	return after * SERVICE_EVENT_NS;
 }
 
 static bool stays_longer(const struct near *a, const struct near *b)

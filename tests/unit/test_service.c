@@ -283,8 +283,7 @@ static void test_failed_antenna(void **state)
 static void test_any_time(void **state)
 {
 	static const char *const keys[] = {"antennas = 3;", "policy = \"longest\";",
-	        "policy = \"longest\"; antennas = 2; handover = \"break-before-make\"; outage = "
-	        "\"2s\";",
+	        "outage = \"2s\"; handover = \"break-before-make\"; policy = \"longest\";",
 	        "policy = \"slots\"; antennas = 2;",
 	        "handover = \"break-before-make\"; outage = \"2s\";"};
 
