@@ -140,7 +140,7 @@ static bool has_satellite(const struct service *service, uint32_t satellite)
 static int find_turns(struct station_track *track, uint64_t to_ns, struct track_scratch *scratch)
 {
 	struct service *service = &track->service;
-	uint32_t was[SCENARIO_ANTENNAS_MAX];
+	uint32_t was[SCENARIO_ANTENNAS_MAX] = {0};
 	int err = 0;
 
 	scratch->n_turns = 0;

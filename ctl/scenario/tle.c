@@ -411,6 +411,7 @@ static int load(const char *path, char **ret_text, struct fault *fault)
 
 	if (err == 0 && strlen(*ret_text) > TLE_FILE_MAX) {
 		free(*ret_text);
+		*ret_text = NULL;
 		return fault_set(
 		        fault, -EFBIG, "", "%.200s: larger than %d MiB", path, TLE_FILE_MAX >> 20);
 	}

@@ -261,7 +261,7 @@ static void test_longest_fails(void **state)
 static void test_failed_antenna(void **state)
 {
 	struct world world;
-	uint32_t nearest[2], kept;
+	uint32_t nearest[2] = {0}, kept;
 
 	world_init(&world, "antennas = 3;",
 	        "failures: ({ link = \"a/gsl1\"; from = \"5s\"; until = \"6s\"; });");
