@@ -58,6 +58,8 @@ static const struct key keys[] = {
                 .fallback = 16384},
         {"limits.max_routes", KEY_COUNT, AT(max_routes), .min = 1, .max = 1 << 24,
                 .fallback = 1 << 20},
+        {"limits.max_next_hops", KEY_COUNT, AT(max_next_hops), .min = 1, .max = 1ull << 40,
+                .fallback = 1 << 26},
         {"limits.max_clients", KEY_COUNT, AT(max_clients), .min = 1, .max = 4096, .fallback = 256},
         {"pool.frames", KEY_COUNT, AT(pool_frames), .min = 1024, .max = 1 << 26, .fallback = 65536},
         {"pool.frame_bytes", KEY_SIZE, AT(frame_bytes), .min = 1518, .max = 9728, .fallback = 2048},

@@ -32,7 +32,7 @@ struct config {
 	int on_stop; // enum config_on_stop
 	int log_level; // enum log_level
 	uint64_t memory_mb; // 0: what the frame buffers need
-	uint64_t max_nodes, max_ifaces, max_ports, max_routes, max_clients;
+	uint64_t max_nodes, max_ifaces, max_ports, max_routes, max_next_hops, max_clients;
 	uint64_t pool_frames, frame_bytes, assumed_frame_bytes;
 	uint64_t horizon_ns, slot_ns;
 	uint64_t idle_spin_ns, wake_early_ns, sweep_ns;

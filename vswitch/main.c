@@ -126,6 +126,7 @@ static int control_begin(struct vswitch *sw, struct fault *fault)
 	        .max_ports = (uint32_t)c->max_ports,
 	        .max_routes = (uint32_t)c->max_routes,
 	        .max_clients = (uint32_t)c->max_clients,
+	        .max_next_hops = c->max_next_hops,
 	        .pool_frames = (uint32_t)c->pool_frames,
 	        .frame_bytes = (uint32_t)c->frame_bytes,
 	        .assumed_frame_bytes = (uint32_t)c->assumed_frame_bytes,

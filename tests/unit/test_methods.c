@@ -126,6 +126,46 @@ static void test_sessions(void **state)
 	assert_true(n >= 6);
 }
 
+// Tables of next hops grow with routers x nodes that own routes: refused before there is no memory.
+static void test_next_hops_limit(void **state)
+{
+	struct control_rig rig;
+	json_t *answer;
+	char params[96];
+
+	control_rig_open(&rig, NULL);
+	rig.control->model.max_next_hops = 6;
+	for (int i = 1; i <= 3; i++) {
+		snprintf(params, sizeof(params),
+		        "{\"name\":\"r%d\",\"kind\":\"router\",\"address\":\"fd00::%d\"}", i, i);
+		answer = control_rig_call(&rig, "node.add", params);
+		check_answer("routers", answer,
+		        i < 3 ? "{\"created\":true}"
+		              : "{\"code\":-32004,\"data\":{\"field\":\"limits.max_next_hops\"},"
+		                "\"message\":\"3 routers x 3 destinations are 9 next hops (0 MiB), "
+		                "at "
+		                "most 6: raise limits.max_next_hops, or let fewer routers own "
+		                "routes\"}",
+		        i == 3);
+		json_decref(answer);
+	}
+	// a third router has room, as long as it owns nothing
+	answer = control_rig_call(&rig, "node.add", "{\"name\":\"r3\",\"kind\":\"router\"}");
+	check_answer("a router", answer, "{\"created\":true}", false);
+	json_decref(answer);
+	answer = control_rig_call(&rig, "route.add", "{\"prefix\":\"fd01::/64\",\"node\":\"r3\"}");
+	check_answer("its route", answer,
+	        "{\"code\":-32004,\"data\":{\"field\":\"limits.max_next_hops\"}}", true);
+	json_decref(answer);
+	// what a node gives back another can have
+	json_decref(control_rig_call(&rig, "node.del", "{\"name\":\"r2\"}"));
+	paths_worker_settle(rig.control->paths);
+	answer = control_rig_call(&rig, "route.add", "{\"prefix\":\"fd01::/64\",\"node\":\"r3\"}");
+	check_answer("its route now", answer, "{\"created\":true}", false);
+	json_decref(answer);
+	control_rig_close(&rig, false);
+}
+
 static void check_line(
         struct control_rig *rig, const char *line, bool may_write, const char *expected)
 {
@@ -436,6 +476,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_sessions),
+	        cmocka_unit_test(test_next_hops_limit),
 	        cmocka_unit_test(test_form),
 	        cmocka_unit_test(test_not_json),
 	        cmocka_unit_test(test_every_method),

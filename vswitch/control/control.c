@@ -108,6 +108,7 @@ static int create_tables(struct control *c, struct fault *fault)
 	if (model_init(&c->model, config->max_nodes, config->max_ifaces) < 0 ||
 	        ports_init(&c->ports, config->max_ports) < 0)
 		return fault_set(fault, -ENOMEM, "limits", "no memory for the tables");
+	c->model.max_next_hops = config->max_next_hops;
 	c->records = reserve_alloc(config->max_ifaces, sizeof(c->records[0]));
 	if (c->records == NULL)
 		return fault_set(fault, -ENOMEM, "limits", "no memory for the tables");

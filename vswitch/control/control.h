@@ -33,6 +33,7 @@ struct control_config {
 	const char *socket_group; // NULL or "": the process's group
 	const char *state_dir; // NULL: nothing is saved
 	uint32_t max_nodes, max_ifaces, max_ports, max_routes, max_clients;
+	uint64_t max_next_hops; // 0: no limit
 	uint32_t stall_ms; // after which a client that takes no answers is dropped; 0: the default
 	uint32_t pool_frames; // a worker's
 	uint32_t frame_bytes; // the longest frame, Ethernet header and tag included

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,29 @@ int model_init(struct model *model, uint32_t max_nodes, uint32_t max_ifaces)
 		return 0;
 	model_fini(model);
 	return -ENOMEM;
+}
+
+// Tables reach to the highest number ever used.
+static uint64_t end_with(const struct ids *ids, uint32_t more)
+{
+	uint64_t n = (uint64_t)ids->n_used + more;
+
+	return n > ids->end ? n : ids->end;
+}
+
+int model_check_next_hops(
+        const struct model *model, uint32_t more_routers, uint32_t more_dests, struct fault *fault)
+{
+	uint64_t n_routers = end_with(&model->router_ids, more_routers);
+	uint64_t n_dests = end_with(&model->dest_ids, more_dests), n = n_routers * n_dests;
+
+	if (model->max_next_hops == 0 || n <= model->max_next_hops)
+		return 0;
+	return fault_set(fault, -ENOSPC, "limits.max_next_hops",
+	        "%" PRIu64 " routers x %" PRIu64 " destinations are %" PRIu64 " next hops (%" PRIu64
+	        " MiB), at most %" PRIu64
+	        ": raise limits.max_next_hops, or let fewer routers own routes",
+	        n_routers, n_dests, n, n * MODEL_NEXT_HOP_BYTES >> 20, model->max_next_hops);
 }
 
 void model_fini(struct model *model)

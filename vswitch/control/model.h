@@ -55,11 +55,21 @@ struct model {
 	struct ids node_ids, iface_ids;
 	uint64_t next_serial; // of an interface
 	struct ids router_ids, dest_ids; // returned by paths_worker once no table uses them
+	uint64_t max_next_hops; // of a table: routers x destinations; 0: no limit
 };
+
+// What the switch needs for each next hop: the table, the one before, the one being computed, and
+// the next hops and order that the next computation begins at.
+#define MODEL_NEXT_HOP_BYTES 20
 
 __attribute__((warn_unused_result)) int model_init(
         struct model *model, uint32_t max_nodes, uint32_t max_ifaces);
 void model_fini(struct model *model);
+
+// Whether the next hops of so many more routers and destinations (routers that own routes) are
+// within the limit. Returns 0 or -ENOSPC.
+__attribute__((warn_unused_result)) int model_check_next_hops(
+        const struct model *model, uint32_t more_routers, uint32_t more_dests, struct fault *fault);
 
 // Names are checked by the caller's schema or here. `id` DP_NONE: the lowest free one.
 // Returns 0, -EINVAL (name), -EEXIST, -EBUSY (that id is taken), -ENOSPC (limit), -ENOMEM.

@@ -30,10 +30,14 @@ static int check_room(const struct load *load, struct fault *fault)
 {
 	const struct model *model = &load->control->model;
 	const struct ephemeris *e = load->file;
-	uint32_t n_nodes = 0, n_ifaces = 0;
+	uint32_t n_nodes = 0, n_routers = 0, n_ifaces = 0;
 
-	for (uint32_t i = 0; i < e->n_nodes; i++)
-		n_nodes += model_node_find(model, ephemeris_node_name(e, i)) == NULL;
+	for (uint32_t i = 0; i < e->n_nodes; i++) {
+		if (model_node_find(model, ephemeris_node_name(e, i)) == NULL) {
+			n_nodes++;
+			n_routers += e->nodes[i].kind == EPHEMERIS_ROUTER;
+		}
+	}
 	for (uint32_t i = 0; i < e->n_ifaces; i++) {
 		const struct node *node =
 		        model_node_find(model, ephemeris_node_name(e, e->ifaces[i].node));
@@ -49,7 +53,8 @@ static int check_room(const struct load *load, struct fault *fault)
 		return fault_set(fault, -ENOSPC, "limits.max_interfaces",
 		        "%u more interfaces, there is room for %u: raise limits.max_interfaces",
 		        n_ifaces, model->iface_ids.max - model->iface_ids.n_used);
-	return 0;
+	// a router owns its address; what owns more is seen when it is made
+	return model_check_next_hops(model, n_routers, n_routers, fault);
 }
 
 static int make_node(struct load *load, uint32_t i, struct fault *fault)

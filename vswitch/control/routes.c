@@ -42,6 +42,10 @@ void route_table_fini(struct route_table *t)
 static int node_hold(struct route_table *t, struct node *node, struct fault *fault)
 {
 	if (node->n_routes == 0 && node->dest_idx == DP_NONE) {
+		int ret = model_check_next_hops(t->model, 0, 1, fault);
+
+		if (ret < 0)
+			return ret;
 		if (ids_get(&t->model->dest_ids, &node->dest_idx) < 0)
 			return fault_set(fault, -ENOSPC, NULL, "too many nodes own routes");
 		publisher_node(t->publisher, node->id)->dest_idx = node->dest_idx;

@@ -37,6 +37,9 @@ static int node_publish(struct control *c, struct node *node, struct fault *faul
 	        .kind = (uint8_t)node->kind, .router_idx = DP_NONE, .dest_idx = DP_NONE};
 	if (node->kind != NODE_KIND_ROUTER)
 		return 0;
+	ret = model_check_next_hops(&c->model, 1, node->has_address, fault);
+	if (ret < 0)
+		return ret;
 	if (ids_get(&c->model.router_ids, &node->router_idx) < 0)
 		return fault_set(fault, -ENOSPC, NULL, "too many routers");
 	slot->router_idx = node->router_idx;
