@@ -357,8 +357,9 @@ static void test_broken_journal(void **state)
 	        "",
 	        "{\"generation\":0}\n{\"node\":{\"name\":\"x\",\"kind\":\"pod\"",
 	        "{\"generation\":7}\n{\"node\":{\"name\":\"x\",\"kind\":\"pod\",\"id\":0}}\n",
-	        "{\"generation\":0}\n[]\n{}\n7\n{\"interface\":7,\"of\":\"q\"}\n{\"port\":3}\n"
-	        "{\"node_gone\":\"q\"}\n{\"interface_gone\":\"q\",\"of\":\"q\"}\n",
+	        "{\"generation\":0}\n[]\n{}\n{\"interface\":7,\"of\":\"q\"}\n7\n",
+	        "{\"generation\":0}\n{\"port\":3}\n{\"node_gone\":\"q\"}\n{}\n",
+	        "{\"generation\":0}\n{\"interface_gone\":\"q\",\"of\":\"q\"}\n",
 	};
 	struct control_rig rig;
 
