@@ -367,7 +367,7 @@ static int save_topology(struct state *state)
 	if (file == NULL)
 		return -errno;
 	root = json_pack("{s:i, s:s, s:I, s:o, s:o, s:o}", "format", 1, "instance",
-	        c->config.instance, "generation", (json_int_t)(state->generation + 1), "nodes",
+	        c->config.instance, "generation", (json_int_t)state->generation + 1, "nodes",
 	        nodes_json(&c->model), "ports", ports_json(&c->ports), "routes",
 	        routes_json(&c->routes));
 	errno = 0;
