@@ -51,6 +51,7 @@ ok "the switch's path is the sky's" wait_until 5 same_path
 
 # Signals.
 for signal in INT TERM; do
+    rm -f "$work/run.jsonl" # an earlier epoch in it is not of this run
     orrery scenario run "$iridium" --speed 60 --json >"$work/run.jsonl" &
     runner=$!
     helpers+=("$runner")
