@@ -9,7 +9,8 @@
 
 #define UNITS_TEXT_SIZE 32
 
-// "4.2ms", "150us", "30 s", "10ns", "2days", "0"; a bare non-zero number is refused. Result in nanoseconds.
+// "4.2ms", "150us", "30 s", "10ns", "2days", "0"; a bare non-zero number is refused. Result in
+// nanoseconds.
 __attribute__((warn_unused_result)) int units_parse_duration_ns(const char *text, int64_t *ret_ns);
 // "10gbit", "2.5 mbit", "64kbit", "1000bit", "unlimited" (0). Decimal multiples, bits per second.
 // "mbps" and the like are refused: tc reads them as bytes, people as bits.

@@ -75,7 +75,8 @@ void topology_iface_del(struct control *control, struct iface *iface);
 bool topology_node_busy(
         const struct control *control, const struct node *node, struct fault *fault);
 
-// Publishes what is pending, if anything is and nobody holds it. Returns ns until the last worker used it.
+// Publishes what is pending, if anything is and nobody holds it. Returns ns until the last worker
+// used it.
 uint64_t control_publish(struct control *control);
 // The staged matrix becomes the next epoch.
 __attribute__((warn_unused_result)) int control_commit_matrix(struct control *control,
