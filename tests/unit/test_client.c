@@ -192,10 +192,10 @@ static void test_timeout_then_late_answer(void **state)
 	json_t *result = NULL;
 
 	server_start(&server, script);
-	struct client *client = connect_to(&server, 200);
+	struct client *client = connect_to(&server, 1500);
 
 	assert_int_equal(client_call(client, "slow", NULL, NULL, 0, &result, &fault), -ETIMEDOUT);
-	assert_string_equal(fault.message, "slow: no answer from the switch within 200 ms");
+	assert_string_equal(fault.message, "slow: no answer from the switch within 1500 ms");
 	assert_int_equal(client_call(client, "next", NULL, NULL, 0, &result, &fault), 0);
 	assert_string_equal(json_string_value(result), "own");
 	json_decref(result);

@@ -351,13 +351,13 @@ static void test_antennas(void **state)
 	        " { link = \"a/gsl0\"; from = \"600100ms\"; until = \"600400ms\"; },"
 	        " { link = \"b/gsl1\"; from = \"700s\"; until = \"701s\"; },"
 	        " { shell = \"sat\"; plane = 2; from = \"30min\"; until = \"31min\"; });";
-	struct compile_options options = options_of(3600 * S_NS, 250);
+	struct compile_options options = options_of(1920 * S_NS, 250);
 	struct world world = {0};
 
 	world_init(&world, text);
 	world_compile(&world, &options);
-	assert_true(look_at_events(&world) >= 150);
-	look_around(&world, 800, 250);
+	assert_true(look_at_events(&world) >= 80);
+	look_around(&world, 200, 250);
 	world_fini(&world);
 }
 
