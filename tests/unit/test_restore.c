@@ -376,6 +376,56 @@ static void test_broken_journal(void **state)
 	}
 }
 
+static void add_entry(json_t *list, json_t *entry)
+{
+	assert_int_equal(json_array_append_new(list, entry), 0);
+}
+
+static json_t *node_entry(const char *name)
+{
+	return json_pack("{s:s, s:s, s:[]}", "name", name, "kind", "router", "interfaces");
+}
+
+// A node takes the routes along that were there before, to it and to its interfaces, but not those
+// of one that has its name later. Many nodes go beside many routes: what is each with each takes
+// minutes.
+static void test_replay_of_nodes_gone(void **state)
+{
+	static const char *const left_routes[] = {"fd00::/64", "fd02::/64", "fd03::/64"};
+	json_t *root = json_pack("{s:[], s:[], s:[]}", "nodes", "ports", "routes"),
+	       *routes = json_object_get(root, "routes"), *entries = json_array();
+	char name[32];
+	size_t n_left = 0;
+
+	for (int i = 0; i < 30000; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		add_entry(json_object_get(root, "nodes"), node_entry(name));
+		add_entry(entries, json_pack("{s:s}", "node_gone", name));
+		add_entry(routes, json_pack("{s:s+, s:s}", "prefix", name, "::/64", "node", name));
+	}
+	add_entry(routes, json_pack("{s:s, s:s}", "prefix", "fd00::/64", "node", "n"));
+	add_entry(routes, json_pack("{s:s, s:s}", "prefix", "fd01::/64", "interface", "n1/x"));
+	add_entry(entries, json_pack("{s:o}", "node", node_entry("n1")));
+	add_entry(
+	        entries, json_pack("{s:{s:s, s:s}}", "route", "prefix", "fd02::/64", "node", "n1"));
+	add_entry(entries,
+	        json_pack("{s:{s:s, s:s}}", "route", "prefix", "fd03::/64", "interface", "n1/x"));
+	add_entry(
+	        entries, json_pack("{s:{s:s, s:s}}", "route", "prefix", "fd04::/64", "node", "n2"));
+	add_entry(entries, json_pack("{s:s}", "node_gone", "n2"));
+	state_replay(root, entries);
+	assert_int_equal(json_array_size(json_object_get(root, "nodes")), 1);
+	routes = json_object_get(root, "routes");
+	assert_int_equal(json_array_size(routes), 3);
+	for (size_t i = 0; i < 3; i++)
+		n_left += strcmp(json_string_value(
+		                         json_object_get(json_array_get(routes, i), "prefix")),
+		                  left_routes[i]) == 0;
+	assert_int_equal(n_left, 3);
+	json_decref(entries);
+	json_decref(root);
+}
+
 // Killed after the topology was saved and before the links were: ids that are others' now.
 static void test_links_older_than_interfaces(void **state)
 {
@@ -557,6 +607,7 @@ int main(void)
 	        cmocka_unit_test(test_first_need_not_wait),
 	        cmocka_unit_test(test_killed_before_save),
 	        cmocka_unit_test(test_broken_journal),
+	        cmocka_unit_test(test_replay_of_nodes_gone),
 	        cmocka_unit_test(test_links_older_than_interfaces),
 	        cmocka_unit_test(test_made_again),
 	        cmocka_unit_test(test_transient),

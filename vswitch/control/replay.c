@@ -10,6 +10,10 @@
 
 struct replay {
 	json_t *nodes, *ports, *routes; // by name, interface and prefix, in order
+	// A node takes its routes along. They are looked at once, at the end, by the number of the
+	// entry that made them or with which the node went the last time.
+	json_t *nodes_gone, *routes_made;
+	json_int_t n;
 };
 
 static json_t *index_list(const json_t *list, const char *key)
@@ -45,22 +49,10 @@ static void put_entry(json_t *index, json_t *entry, const char *key)
 		json_object_set(index, name, entry);
 }
 
-static bool route_is_of(const json_t *route, const char *node)
-{
-	const char *owner = param_string(route, "node", ""),
-	           *ref = param_string(route, "interface", "");
-	size_t len = strlen(node);
-
-	return strcmp(owner, node) == 0 || (strncmp(ref, node, len) == 0 && ref[len] == '/');
-}
-
-// With its ports and the routes to it.
+// With its ports, and at the end the routes to it.
 static void drop_node(struct replay *replay, const char *name)
 {
 	const json_t *ifaces = json_object_get(json_object_get(replay->nodes, name), "interfaces");
-	const char *prefix;
-	json_t *route;
-	void *next;
 
 	for (size_t i = 0; i < json_array_size(ifaces); i++) {
 		const char *iface = json_string_value(json_array_get(json_array_get(ifaces, i), 1));
@@ -69,12 +61,45 @@ static void drop_node(struct replay *replay, const char *name)
 		snprintf(ref, sizeof(ref), "%s/%s", name, iface != NULL ? iface : "");
 		json_object_del(replay->ports, ref);
 	}
+	json_object_set_new(replay->nodes_gone, name, json_integer(replay->n));
+	json_object_del(replay->nodes, name);
+}
+
+static void put_route(struct replay *replay, json_t *route)
+{
+	const char *prefix = json_string_value(json_object_get(route, "prefix"));
+
+	if (prefix == NULL)
+		return;
+	put_entry(replay->routes, route, "prefix");
+	json_object_set_new(replay->routes_made, prefix, json_integer(replay->n));
+}
+
+static const json_t *gone_with(const struct replay *replay, const json_t *route)
+{
+	const char *ref = param_string(route, "interface", NULL);
+	char node[NODE_NAME_SIZE];
+
+	if (ref == NULL)
+		return json_object_get(replay->nodes_gone, param_string(route, "node", ""));
+	snprintf(node, sizeof(node), "%.*s", (int)strcspn(ref, "/"), ref);
+	return json_object_get(replay->nodes_gone, node);
+}
+
+static void drop_routes(struct replay *replay)
+{
+	const char *prefix;
+	json_t *route;
+	void *next;
+
 	json_object_foreach_safe(replay->routes, next, prefix, route)
 	{
-		if (route_is_of(route, name))
+		const json_t *made = json_object_get(replay->routes_made, prefix);
+
+		// of no entry: 0, before the first
+		if (json_integer_value(gone_with(replay, route)) > json_integer_value(made))
 			json_object_del(replay->routes, prefix);
 	}
-	json_object_del(replay->nodes, name);
 }
 
 static void drop_iface(struct replay *replay, const char *node, const char *name)
@@ -94,6 +119,7 @@ static void apply(struct replay *replay, json_t *entry)
 	const char *of = param_string(entry, "of", ""), *name;
 	json_t *value;
 
+	replay->n++;
 	if ((value = json_object_get(entry, "node")) != NULL)
 		put_entry(replay->nodes, value, "name");
 	else if ((value = json_object_get(entry, "interface")) != NULL)
@@ -102,7 +128,7 @@ static void apply(struct replay *replay, json_t *entry)
 	else if ((value = json_object_get(entry, "port")) != NULL)
 		put_entry(replay->ports, value, "interface");
 	else if ((value = json_object_get(entry, "route")) != NULL)
-		put_entry(replay->routes, value, "prefix");
+		put_route(replay, value);
 	else if ((name = param_string(entry, "node_gone", NULL)) != NULL)
 		drop_node(replay, name);
 	else if ((name = param_string(entry, "interface_gone", NULL)) != NULL)
@@ -115,15 +141,20 @@ static void apply(struct replay *replay, json_t *entry)
 
 void state_replay(json_t *root, const json_t *entries)
 {
-	struct replay replay;
+	struct replay replay = {0};
 
 	if (json_array_size(entries) == 0)
 		return;
+	replay.nodes_gone = json_object();
+	replay.routes_made = json_object();
 	replay.nodes = index_list(json_object_get(root, "nodes"), "name");
 	replay.ports = index_list(json_object_get(root, "ports"), "interface");
 	replay.routes = index_list(json_object_get(root, "routes"), "prefix");
 	for (size_t i = 0; i < json_array_size(entries); i++)
 		apply(&replay, json_array_get(entries, i));
+	drop_routes(&replay);
+	json_decref(replay.nodes_gone);
+	json_decref(replay.routes_made);
 	json_object_set_new(root, "nodes", list_of(replay.nodes));
 	json_object_set_new(root, "ports", list_of(replay.ports));
 	json_object_set_new(root, "routes", list_of(replay.routes));
