@@ -585,6 +585,55 @@ static void test_failed_save(void **state)
 	control_rig_close(&rig, false);
 }
 
+// A journal that cannot be written is no reason to forget what was answered.
+static void test_no_journal(void **state)
+{
+	struct control_rig rig;
+	char path[128];
+
+	left.n = 0;
+	start(&rig);
+	snprintf(path, sizeof(path), "%s/state.journal", dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	call(&rig, "node.add", "{\"name\":\"a\",\"kind\":\"pod\"}");
+	copy_file("state.json", "saved");
+	assert_int_equal(rmdir(path), 0);
+	control_rig_close(&rig, /* keep */ true);
+	copy_file("saved", "state.json");
+	remove_file("saved");
+	start(&rig);
+	assert_non_null(model_node_find(&rig.control->model, "a"));
+	control_rig_close(&rig, false);
+}
+
+// However late the timer is, the file of the links does not grow on and on.
+static void test_links_appended(void **state)
+{
+	char params[64];
+	struct control_rig rig;
+	json_t *answer;
+	struct stat st;
+
+	left.n = 0;
+	start(&rig);
+	call(&rig, "node.add", "{\"name\":\"a\",\"kind\":\"pod\",\"interfaces\":[\"x\",\"y\"]}");
+	call(&rig, "link.set", "{\"from\":\"a/x\",\"to\":\"a/y\"}");
+	for (int i = 1; i <= 4000; i++) {
+		snprintf(params, sizeof(params), "{\"from\":\"a/x\",\"delay_ns\":%d}", i);
+		call(&rig, "link.set", params);
+		assert_int_equal(stat(state_links_path(rig.control->state), &st), 0);
+		assert_in_range(st.st_size, 1, 70000);
+	}
+	kill_unsaved(&rig);
+	start(&rig);
+	answer = control_rig_call(&rig, "link.show", "{\"from\":\"a/x\"}");
+	assert_int_equal(
+	        json_integer_value(json_object_get(json_object_get(answer, "link"), "delay_ns")),
+	        4000);
+	json_decref(answer);
+	control_rig_close(&rig, false);
+}
+
 static int make_dir(void **state)
 {
 	lasting_ops = mem_ops;
@@ -613,6 +662,8 @@ int main(void)
 	        cmocka_unit_test(test_transient),
 	        cmocka_unit_test(test_broken),
 	        cmocka_unit_test(test_failed_save),
+	        cmocka_unit_test(test_no_journal),
+	        cmocka_unit_test(test_links_appended),
 	};
 
 	control_rig_eal();

@@ -23,6 +23,7 @@
 #define WRITE_BATCH 256 // records
 #define PUT_OFF_US 2000
 #define PUT_OFF_MAX 100
+#define APPENDED_MIN (64u << 10) // bytes
 
 struct state {
 	struct control *control;
@@ -35,6 +36,7 @@ struct state {
 	bool uncovered; // there are some that it lacks: only saving helps
 	struct orrery_record *records; // links that changed, to be appended
 	size_t n_records, max_records;
+	size_t n_appended; // bytes, since all links were saved
 	bool topology_dirty, links_dirty;
 	bool failing; // the last save did
 	uint64_t cost_ms; // of the last save
@@ -435,12 +437,16 @@ static int save_links(struct state *state)
 {
 	char temp[PATH_MAX + 8];
 	FILE *file = open_new(state->links_path, temp);
+	int ret;
 
 	if (file == NULL)
 		return -errno;
 	errno = 0;
 	state->n_records = 0;
-	return finish_new(file, write_links(state->control, file), temp, state->links_path);
+	ret = finish_new(file, write_links(state->control, file), temp, state->links_path);
+	if (ret == 0)
+		state->n_appended = 0;
+	return ret;
 }
 
 void state_link_changed(struct state *state, uint32_t link_id)
@@ -464,6 +470,14 @@ void state_link_changed(struct state *state, uint32_t link_id)
 	state->records[state->n_records++] = record_of(c, link_id, control_now_tsc());
 }
 
+// Whether that much more would make the file larger than twice what all links need.
+static bool is_too_much(const struct state *state, size_t n)
+{
+	size_t all = state->control->model.iface_ids.n_used * sizeof(state->records[0]);
+
+	return state->n_appended + n > (all > APPENDED_MIN ? all : APPENDED_MIN);
+}
+
 // Behind whole records: a switch that was killed may have left a part of one.
 static int append_links(struct state *state)
 {
@@ -476,6 +490,9 @@ static int append_links(struct state *state)
 	state->n_records = 0;
 	if (n == 0)
 		return 0;
+	// the timer may be late, or fail for long
+	if (is_too_much(state, n))
+		return state->failing ? -EAGAIN : save_links(state);
 	fd = open(state->links_path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
@@ -486,6 +503,8 @@ static int append_links(struct state *state)
 	if (n_done != (ssize_t)n) {
 		ret = n_done < 0 ? -errno : -ENOSPC;
 		(void)!ftruncate(fd, end);
+	} else {
+		state->n_appended += n;
 	}
 	close(fd);
 	return ret;
@@ -534,19 +553,15 @@ void state_save_now(struct state *state)
 
 void state_flush(struct state *state)
 {
-	int ret;
-
 	if (state == NULL)
 		return;
+	if (journal_flush(&state->journal) < 0)
+		state->uncovered = true;
 	// the timer tries again if that fails
 	if (state->uncovered && state->noting && !state->failing)
-		ret = save_topology(state);
-	else
-		ret = journal_flush(&state->journal);
-	if (ret < 0) {
-		state->uncovered = true;
+		state_save_now(state);
+	if (state->uncovered)
 		schedule(state);
-	}
 	if (append_links(state) < 0) {
 		state->links_dirty = true;
 		schedule(state);
