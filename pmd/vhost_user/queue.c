@@ -209,8 +209,8 @@ void queue_tx_flush(struct port_queue *base)
 	for (uint32_t i = 0; i < queue->n_pairs; i++) {
 		struct vring *ring = ring_out(queue, i);
 
-		if (ring != NULL)
-			vring_call(ring);
+		if (ring != NULL && !vring_call(ring))
+			base->tx_dirty = true; // no later frame may come: in the next loop
 	}
 }
 

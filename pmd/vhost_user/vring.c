@@ -107,15 +107,17 @@ struct port_watch vring_watch(const struct vring *vring)
 	return vring->packed ? packed_watch(vring) : split_watch(vring);
 }
 
-void vring_call(struct vring *vring)
+bool vring_call(struct vring *vring)
 {
 	if (vring->call_fd < 0 || vring_get_fault(vring) != VRING_FAULT_NONE ||
 	        !layout_of(vring)->wants_call(vring))
-		return;
-	if (caller_call(vring->caller, vring->call_fd))
-		count(&vring->counters.calls, 1);
-	else
+		return true;
+	if (!caller_call(vring->caller, vring->call_fd)) {
 		vring->call_due = true;
+		return false;
+	}
+	count(&vring->counters.calls, 1);
+	return true;
 }
 
 bool vring_arm(struct vring *vring)

@@ -117,8 +117,9 @@ bool vring_pending(const struct vring *vring);
 struct port_watch vring_watch(const struct vring *vring);
 
 // Tells the guest of used buffers if there are any that it wants to be told of (flags or event
-// index). At most one system call, which does not wait for the guest.
-void vring_call(struct vring *vring);
+// index). At most one system call, which does not wait for the guest. False: it could not be made,
+// and is due at the next vring_call.
+bool vring_call(struct vring *vring);
 // Asks the guest to kick when it makes something available; true if something is there already.
 bool vring_arm(struct vring *vring);
 // Asks it not to.

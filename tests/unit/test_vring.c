@@ -2,6 +2,7 @@
 // Virtqueues against a driver written from the specification: frames byte by byte through chains of
 // every form, indices and wrap counters that turn over, calls and kicks.
 #include <assert.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -360,6 +361,25 @@ static void test_calls(void **state)
 	}
 }
 
+// A call that fails is made later, though nothing more is used.
+static void test_failed_calls(void **state)
+{
+	struct vring_rig *rig = *state;
+	int no_eventfd = open("/", O_PATH | O_CLOEXEC);
+
+	assert_true(no_eventfd >= 0);
+	assert_int_equal(calls_made(rig), 1);
+	vring_set_call(rig->vring, no_eventfd);
+	assert_false(vring_call(rig->vring));
+	assert_false(vring_call(rig->vring));
+	assert_int_equal(dup2(rig->call_fd, no_eventfd), no_eventfd);
+	assert_true(vring_call(rig->vring));
+	assert_int_equal(calls_made(rig), 1); // that one
+	assert_int_equal(calls_made(rig), 0);
+	vring_set_call(rig->vring, rig->call_fd);
+	close(no_eventfd);
+}
+
 static void test_kicks(void **state)
 {
 	struct vring_rig *rig = *state;
@@ -423,6 +443,7 @@ int main(void)
 
 			kind.packed = layouts[l];
 			rig_add(&suite, "calls", test_calls, kind);
+			rig_add(&suite, "calls that fail", test_failed_calls, kind);
 			rig_add(&suite, "kicks", test_kicks, kind);
 		}
 	}
