@@ -70,6 +70,8 @@ void control_rig_open(struct control_rig *rig, const struct control_rig_options 
 	        .seed = 1,
 	        .memory = "plain",
 	        .drivers = rig->drivers,
+	        .calls = o->calls,
+	        .n_calls = o->n_calls,
 	};
 	struct fault fault = {0};
 
@@ -79,7 +81,7 @@ void control_rig_open(struct control_rig *rig, const struct control_rig_options 
 		give_up("datapath_create", &fault);
 	if (control_create(&config, rig->dp, &rig->control, &fault) < 0)
 		give_up("control_create", &fault);
-	if (control_start(rig->control, &fault) < 0)
+	if ((control_start(rig->control, &fault) < 0) != o->start_fails)
 		give_up("control_start", &fault);
 }
 

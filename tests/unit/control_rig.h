@@ -24,6 +24,9 @@ struct control_rig_options {
 	uint32_t stall_ms; // 0: the server's own
 	uint64_t horizon_ns; // 0: CONTROL_RIG_HORIZON_NS
 	uint32_t pool_frames; // 0: 1023
+	struct control_call *calls; // static objects
+	size_t n_calls;
+	bool start_fails; // as it should: only to be closed
 };
 
 struct control_rig {

@@ -28,6 +28,7 @@ static struct {
 	struct port_found found[LEFT_MAX];
 	size_t n;
 	size_t n_adopted, n_served;
+	bool scan_fails;
 	size_t n_links; // that workers saw when the first one was adopted
 	struct control_rig *rig;
 } left;
@@ -37,7 +38,7 @@ static int scan_left(struct port_driver *driver, void (*found)(const struct port
 {
 	for (size_t i = 0; i < left.n; i++)
 		found(&left.found[i], arg);
-	return 0;
+	return left.scan_fails ? fault_set(fault, -EIO, NULL, "no scan") : 0;
 }
 
 static void serve_left(struct port_driver *driver)
@@ -585,6 +586,40 @@ static void test_failed_save(void **state)
 	control_rig_close(&rig, false);
 }
 
+// A start that fails, before or after it took something back, leaves the state for the next.
+static void test_failed_start(void **state)
+{
+	struct control_call no_call = {.method = "node.add",
+	        .params = json_pack("{s:s, s:s}", "name", "a", "kind", "pod"),
+	        .where = "test"};
+	struct control_rig_options options = {
+	        .state_dir = dir, .driver = &lasting_ops, .start_fails = true};
+	struct control_rig rig;
+	char *before, *after;
+
+	left.n = 0;
+	start(&rig);
+	populate(&rig);
+	call(&rig, "port.del", "{\"interface\":\"a/g\"}");
+	before = show(&rig, "link.list", "");
+	kill_unsaved(&rig);
+	for (int i = 0; i < 2; i++) {
+		left.scan_fails = i == 0;
+		options.calls = i == 1 ? &no_call : NULL;
+		options.n_calls = i == 1;
+		control_rig_open(&rig, &options);
+		control_rig_close(&rig, rig.control->keep);
+	}
+	start(&rig);
+	after = show(&rig, "link.list", "");
+	assert_string_equal(after, before);
+	assert_non_null(model_node_find(&rig.control->model, "b"));
+	control_rig_close(&rig, false);
+	json_decref(no_call.params);
+	free(before);
+	free(after);
+}
+
 // A journal that cannot be written is no reason to forget what was answered.
 static void test_no_journal(void **state)
 {
@@ -662,6 +697,7 @@ int main(void)
 	        cmocka_unit_test(test_transient),
 	        cmocka_unit_test(test_broken),
 	        cmocka_unit_test(test_failed_save),
+	        cmocka_unit_test(test_failed_start),
 	        cmocka_unit_test(test_no_journal),
 	        cmocka_unit_test(test_links_appended),
 	};

@@ -222,8 +222,8 @@ int control_start(struct control *c, struct fault *fault)
 		carrier_start(c);
 	if (ret == 0 && c->config.socket_path != NULL)
 		ret = server_create(c, c->base, &server, &c->server, fault);
-	// pods that the last switch left are not the price of a start that fails
-	if (ret < 0 && has_adopted(c))
+	// what the last switch left is not the price of a start that fails
+	if (ret < 0 && (has_adopted(c) || state_was_found(c->state)))
 		c->keep = true;
 	return ret;
 }

@@ -322,7 +322,8 @@ int state_restore(struct control *c, struct fault *fault)
 	expire_nodes(c);
 	c->publish_held = false;
 	control_publish(c);
-	state_begin(c->state);
+	if (ret == 0)
+		state_begin(c->state);
 	json_decref(root);
 	return ret;
 }

@@ -32,7 +32,8 @@ struct state {
 	char json_path[PATH_MAX], links_path[PATH_MAX];
 	struct journal journal;
 	uint64_t generation; // of the topology's file
-	bool noting; // changes go to the journal
+	bool found; // an earlier switch left some
+	bool noting; // restored: changes go to the journal
 	bool uncovered; // there are some that it lacks: only saving helps
 	struct orrery_record *records; // links that changed, to be appended
 	size_t n_records, max_records;
@@ -535,7 +536,7 @@ void state_save_now(struct state *state)
 	bool failed_before;
 	int ret;
 
-	if (state == NULL)
+	if (state == NULL || !state->noting) // a part must not take the place of the whole
 		return;
 	ret = save_dirty(state);
 	state->cost_ms = now_ms() - start;
@@ -589,6 +590,7 @@ json_t *state_load(struct state *state)
 		log_notice("state: %zu changes since it was saved", json_array_size(entries));
 	state_replay(root, entries);
 	json_decref(entries);
+	state->found = json_array_size(json_object_get(root, "nodes")) > 0;
 	return root;
 }
 
@@ -599,6 +601,11 @@ void state_begin(struct state *state)
 	state->noting = true;
 	// what came back may not be all that was saved
 	state->uncovered = state->topology_dirty;
+}
+
+bool state_was_found(const struct state *state)
+{
+	return state != NULL && state->found;
 }
 
 void state_forget(struct state *state)

@@ -61,8 +61,10 @@ __attribute__((warn_unused_result)) int state_restore(struct control *control, s
 json_t *state_load(struct state *state);
 // Applies the journal's entries to the saved state.
 void state_replay(json_t *root, const json_t *entries);
-// It is restored: from now on changes are noted.
+// It is restored: from now on changes are noted, and saved.
 void state_begin(struct state *state);
+// Whether an earlier switch left a state.
+bool state_was_found(const struct state *state);
 // A record of links.records that is none: those behind it were written when `*ret_serial` was the
 // serial of the next interface.
 struct orrery_record;
