@@ -41,11 +41,11 @@ static void test_numbers(void **state)
 	        {"a = \"4294967298\"; b4294967298 = \"\\\"4294967298\";", NULL},
 	        {"# 4294967298\na = 1; // 4294967298\n/* 4294967298\n*/", NULL},
 	        {"a = \"\n\n\"; b = 4294967298;", "t:3: key 'b'"},
-	        {"/* \n */ b = 4294967298;", "t:2: key 'b'"},
-	        {"a = \"not ended 4294967298", NULL},
-	        {"a = \"not ended \\", NULL},
-	        {"/* not ended 4294967298", NULL},
+	        {"/* \n */ b = 4294967298;", "t:2: key 'b'"}, {"a = \"not ended 4294967298", NULL},
+	        {"a = \"not ended \\", NULL}, {"/* not ended 4294967298", NULL},
 	        {"- + . @include 0x L", NULL},
+	        {"a = 1; @include \"none\"\n@includes \"none\"",
+	                NULL}, // libconfig says what is wrong
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -81,12 +81,40 @@ static void test_includes(void **state)
 	assert_non_null(strstr(fault.message, "/a:2: key 'a'"));
 	write_file(path, "a = 1;", 6);
 	assert_int_equal(conf_text_check(text, "t", &fault), 0);
-	write_file(path, text, strlen(text)); // itself: ends, and libconfig refuses it
-	assert_int_equal(conf_text_check(text, "t", &fault), 0);
 	unlink(path);
 	assert_int_equal(conf_text_check(text, "t", &fault), -ENOENT);
+	assert_non_null(strstr(fault.message, "t:1: /tmp/"));
 	assert_int_equal(mkfifo(path, 0600), 0);
 	assert_int_equal(conf_text_check(text, "t", &fault), -EINVAL); // and does not wait
+	unlink(path);
+	assert_int_equal(conf_text_check("\n@include \"a\\\"b\"", "t", &fault), -EINVAL);
+	assert_non_null(strstr(fault.message, "t:2: @include: expected a path"));
+	assert_int_equal(conf_text_check("@include \"a", "t", &fault), -EINVAL);
+	rmdir(folder);
+}
+
+// As often as a line says so, at each depth: that never ends.
+static void test_many_includes(void **state)
+{
+	char folder[] = "/tmp/orrery-test-XXXXXX", path[64], line[96], *text;
+	struct fault fault = {0};
+	size_t len, n = 2000;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/a", folder);
+	snprintf(line, sizeof(line), "@include \"%s\"\n", path);
+	len = strlen(line);
+	text = calloc(n, len + 1);
+	assert_non_null(text);
+	for (size_t i = 0; i < n; i++)
+		strcat(text + i * len, line);
+	write_file(path, text, n * len); // itself
+	assert_int_equal(conf_text_check(line, "t", &fault), -EINVAL);
+	assert_non_null(strstr(fault.message, "/a:1: files are included more than 10 deep"));
+	write_file(path, "", 0);
+	assert_int_equal(conf_text_check(text, "t", &fault), -EINVAL);
+	assert_non_null(strstr(fault.message, "t:1001: more than 1000 files are included"));
+	free(text);
 	unlink(path);
 	rmdir(folder);
 }
@@ -135,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_numbers),
 	        cmocka_unit_test(test_includes),
+	        cmocka_unit_test(test_many_includes),
 	        cmocka_unit_test(test_files),
 	};
 

@@ -13,6 +13,7 @@
 #include "text_file.h"
 
 #define DEPTH_MAX 10 // of includes, as in libconfig
+#define FILES_MAX 1000 // included in all: they may include each other again and again
 #define KEY_SIZE 64
 #define PATH_SIZE 1024
 
@@ -24,10 +25,13 @@ static const char name_letters[] =
 
 struct scan {
 	const char *name;
+	const char *text;
 	const char *at;
 	unsigned line;
 	char key[KEY_SIZE]; // the last name
 	unsigned depth;
+	unsigned *n_files; // included so far, and bytes in them
+	size_t *n_bytes;
 	struct fault *fault;
 };
 
@@ -129,37 +133,78 @@ static int take_number(struct scan *scan)
 
 static int scan_text(struct scan *scan);
 
+// libconfig includes where nothing but blanks stands before it in its line.
+static bool is_include(const struct scan *scan)
+{
+	const char *p = scan->at;
+
+	if (strncmp(p, "@include", strlen("@include")) != 0 || !is_in(" \t", p[strlen("@include")]))
+		return false;
+	while (p > scan->text && is_in(" \t", p[-1]))
+		p--;
+	return p == scan->text || p[-1] == '\n';
+}
+
+static int scan_file(struct scan *scan, const char *path)
+{
+	struct fault fault = {0};
+	char *text;
+	int err;
+
+	if (scan->depth == DEPTH_MAX)
+		return fault_set(scan->fault, -EINVAL, "",
+		        "%.120s:%u: files are included more than %d deep", scan->name, scan->line,
+		        DEPTH_MAX);
+	if (++*scan->n_files > FILES_MAX)
+		return fault_set(scan->fault, -EINVAL, "",
+		        "%.120s:%u: more than %d files are included", scan->name, scan->line,
+		        FILES_MAX);
+	err = text_file_read(path, &text, &fault);
+	if (err != 0)
+		return fault_set(scan->fault, err, "", "%.120s:%u: %s", scan->name, scan->line,
+		        fault.message);
+	struct scan inner = {.name = path,
+	        .text = text,
+	        .at = text,
+	        .line = 1,
+	        .depth = scan->depth + 1,
+	        .n_files = scan->n_files,
+	        .n_bytes = scan->n_bytes,
+	        .fault = scan->fault};
+
+	*scan->n_bytes += strlen(text);
+	err = *scan->n_bytes <= TEXT_FILE_MAX
+	              ? scan_text(&inner)
+	              : fault_set(scan->fault, -EFBIG, "",
+	                        "%.120s:%u: more than %u bytes are included", scan->name,
+	                        scan->line, TEXT_FILE_MAX);
+	free(text);
+	return err;
+}
+
 // What libconfig would open, from the same folder.
 static int take_include(struct scan *scan)
 {
 	char path[PATH_SIZE];
 	const char *start = scan->at + strlen("@include");
 	size_t len;
-	char *text;
 	int err;
 
 	start += strspn(start, " \t");
-	len = *start == '"' ? strcspn(start + 1, "\"\n") : 0;
-	if (len == 0 || len >= sizeof(path) || scan->depth == DEPTH_MAX) {
+	len = *start == '"' ? strcspn(start + 1, "\"\\\n") : 0;
+	if (*start != '"') {
 		skip(scan, strlen("@include")); // libconfig says what is wrong
 		return 0;
 	}
+	if (len == 0 || len >= sizeof(path) || start[1 + len] != '"')
+		return fault_set(scan->fault, -EINVAL, "",
+		        "%.120s:%u: @include: expected a path without '\\', at most %d bytes, in "
+		        "quotes",
+		        scan->name, scan->line, PATH_SIZE - 1);
 	memcpy(path, start + 1, len);
 	path[len] = '\0';
-	err = text_file_read(path, &text, scan->fault);
-	if (err == 0) {
-		struct scan inner = {.name = path,
-		        .at = text,
-		        .line = 1,
-		        .depth = scan->depth + 1,
-		        .fault = scan->fault};
-
-		err = scan_text(&inner);
-		free(text);
-	}
-	skip(scan, (size_t)(start + len + 1 - scan->at));
-	if (*scan->at == '"')
-		skip(scan, 1);
+	err = scan_file(scan, path);
+	skip(scan, (size_t)(start + len + 2 - scan->at));
 	return err;
 }
 
@@ -180,7 +225,7 @@ static int scan_text(struct scan *scan)
 			take_name(scan);
 		else if (is_in(digits, c) || is_in("+-.", c))
 			err = take_number(scan);
-		else if (strncmp(scan->at, "@include", strlen("@include")) == 0)
+		else if (is_include(scan))
 			err = take_include(scan);
 		else
 			skip(scan, 1);
@@ -190,7 +235,15 @@ static int scan_text(struct scan *scan)
 
 int conf_text_check(const char *text, const char *name, struct fault *fault)
 {
-	struct scan scan = {.name = name, .at = text, .line = 1, .fault = fault};
+	unsigned n_files = 0;
+	size_t n_bytes = 0;
+	struct scan scan = {.name = name,
+	        .text = text,
+	        .at = text,
+	        .line = 1,
+	        .n_files = &n_files,
+	        .n_bytes = &n_bytes,
+	        .fault = fault};
 
 	return scan_text(&scan);
 }

@@ -6,7 +6,8 @@
 
 #include "fault.h"
 
-// 0, or -ERANGE with file, line and key of the first number that would be cut; a file that is
-// included and is none: a negative errno. `name` stands for the text in messages.
+// 0, or -ERANGE with file, line and key of the first number that would be cut; what is included and
+// cannot be, or is more than 1000 files or 64 MiB in all: another negative errno, with the place.
+// `name` stands for the text in messages.
 __attribute__((warn_unused_result)) int conf_text_check(
         const char *text, const char *name, struct fault *fault);
