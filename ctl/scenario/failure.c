@@ -100,9 +100,9 @@ int failures_resolve(struct constellation *con, struct fault *fault)
 
 		if (resolve(con, from, &con->failures[i]) != 0)
 			return fault_set(fault, -ENOENT, "failures",
-			        "scenario '%s': line %u: failure %zu: there is no '%s%s%s'%s",
-			        scenario->name, from->line, i + 1, from->node, from->link,
-			        from->shell, from->plane >= 0 ? " with that plane" : "");
+			        "%s:%u: failure %zu: there is no '%s%s%s'%s", from->file,
+			        from->line, i + 1, from->node, from->link, from->shell,
+			        from->plane >= 0 ? " with that plane" : "");
 		con->looks[2 * i] = from->from_ns;
 		con->looks[2 * i + 1] = from->until_ns;
 	}

@@ -118,7 +118,8 @@ struct scenario_failure {
 	double latitude_deg, longitude_deg; // middle of a region
 	double radius_km; // along the ground; 0: no region
 	int64_t from_ns, until_ns; // since the start; until 0: for good
-	unsigned line; // of the file
+	char file[SCENARIO_REF_SIZE]; // where it stands; a longer name is cut
+	unsigned line;
 };
 
 struct scenario {

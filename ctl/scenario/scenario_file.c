@@ -442,11 +442,18 @@ static int check(const struct reader *reader, const config_t *config, struct sce
 }
 
 // Failures name things that are looked up later, without the file.
-static void note_lines(const config_t *config, struct scenario *scenario)
+static void note_places(
+        const struct reader *reader, const config_t *config, struct scenario *scenario)
 {
-	for (size_t i = 0; i < scenario->n_failures; i++)
-		scenario->failures[i].line =
-		        config_setting_source_line(find_place(config, "failures", i));
+	for (size_t i = 0; i < scenario->n_failures; i++) {
+		const config_setting_t *place = find_place(config, "failures", i);
+		const char *file = config_setting_source_file(place);
+		struct scenario_failure *failure = &scenario->failures[i];
+
+		snprintf(failure->file, sizeof(failure->file), "%s",
+		        file != NULL ? file : reader->name);
+		failure->line = config_setting_source_line(place);
+	}
 }
 
 static int read_config(
@@ -469,7 +476,7 @@ static int read_config(
 		err = scenario_tle_load(scenario, reader->name, reader->fault);
 	if (err != 0)
 		return err;
-	note_lines(config, scenario);
+	note_places(reader, config, scenario);
 	return check(reader, config, scenario);
 }
 

@@ -286,7 +286,7 @@ static void test_lines_of_rules(void **state)
 	}
 	read_ok(HEAD SHELLS "failures: ({ node = \"sat-0-0\"; },\n { node = \"nobody\"; });", &s);
 	assert_int_equal(con_create(&s, &con, &fault), -ENOENT);
-	assert_string_equal(fault.message, "scenario 't': line 4: failure 2: there is no 'nobody'");
+	assert_string_equal(fault.message, "t:4: failure 2: there is no 'nobody'");
 	scenario_free(&s);
 }
 
