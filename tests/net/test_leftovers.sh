@@ -18,15 +18,18 @@ ok "a run that goes on is nobody's leftovers" not seen "namespace orrery-$instan
 
 drop() {
     ip netns del "t$dead-x" 2>/dev/null
+    ip netns del "demo-99999999" 2>/dev/null
     ip link del "t$dead.0" 2>/dev/null
     rm -rf "/run/orrery/quickstart-$dead.sock" "/tmp/orrery-t$dead.x"
 }
 at_end drop
 ip netns add "t$dead-x"
+ip netns add "demo-99999999" # a number that no process has
 ip link add "t$dead.0" type veth peer name "t$dead.1"
 mkdir -p /run/orrery "/tmp/orrery-t$dead.x"
 python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "/run/orrery/quickstart-$dead.sock"
 ok "a namespace" seen "namespace t$dead-x"
+ok "not one of somebody else" not seen "namespace demo-99999999"
 ok "an interface" seen "interface t$dead.0"
 ok "a socket" seen "file /run/orrery/quickstart-$dead.sock"
 ok "a folder of a test" seen "file /tmp/orrery-t$dead.x"
