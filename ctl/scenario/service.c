@@ -350,7 +350,8 @@ static void choose_longest(struct service *service, int64_t t_ns, struct choice 
 	for (uint32_t i = 0; i < scratch->n_near && choice->n < choice->n_work; i++) {
 		struct near *near = &scratch->near[i];
 
-		if (near->visible && near->sets_ns == 0)
+		if (near->visible && near->sets_ns == 0 &&
+		        !has(choice->satellites, choice->n, near->satellite))
 			near->sets_ns = find_set(service, near->satellite, t_ns);
 	}
 	choice->n = add_best(
