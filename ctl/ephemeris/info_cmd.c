@@ -13,7 +13,7 @@ struct figures {
 	uint32_t n_keys;
 	uint64_t n_key_records;
 	uint32_t n_plugged, n_up; // links at the start
-	uint64_t n_plugs, n_unplugs, n_ups, n_downs, n_lines; // changes behind the start
+	uint64_t n_plugs, n_unplugs, n_ups, n_downs, n_lines, n_rates; // changes behind the start
 	uint32_t largest; // records of the largest epoch behind the start that is no key
 	uint32_t largest_epoch;
 };
@@ -29,6 +29,7 @@ static void count_record(struct figures *f, const struct orrery_record *r)
 	} else {
 		f->n_lines += (r->set & (ORRERY_SET_DELAY | ORRERY_SET_SLOPE)) != 0;
 	}
+	f->n_rates += (r->set & ORRERY_SET_RATE) != 0 && r->to == ORRERY_IFACE_NONE;
 }
 
 static void count_epoch(struct figures *f, const struct ephemeris *e, uint32_t i)
@@ -81,11 +82,11 @@ static void print_json(struct cli *cli, const struct ephemeris *e, const struct 
 	        "keys", (json_int_t)f->n_keys, "records",
 	        (json_int_t)(e->n_records - f->n_key_records), "key_records",
 	        (json_int_t)f->n_key_records, "largest_epoch", (json_int_t)f->largest);
-	json_t *links =
-	        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "links", (json_int_t)f->n_plugged,
-	                "links_up", (json_int_t)f->n_up, "plugs", (json_int_t)f->n_plugs, "unplugs",
-	                (json_int_t)f->n_unplugs, "ups", (json_int_t)f->n_ups, "downs",
-	                (json_int_t)f->n_downs, "lines", (json_int_t)f->n_lines);
+	json_t *links = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "links",
+	        (json_int_t)f->n_plugged, "links_up", (json_int_t)f->n_up, "plugs",
+	        (json_int_t)f->n_plugs, "unplugs", (json_int_t)f->n_unplugs, "ups",
+	        (json_int_t)f->n_ups, "downs", (json_int_t)f->n_downs, "lines",
+	        (json_int_t)f->n_lines, "rates", (json_int_t)f->n_rates);
 
 	json_object_update(info, tables);
 	json_object_update(info, links);
@@ -122,8 +123,8 @@ static void print_text(
 	        e->n_epochs - f->n_keys, e->n_records - f->n_key_records, f->largest);
 	fprintf(out,
 	        "changes     %" PRIu64 " plugged, %" PRIu64 " unplugged, %" PRIu64 " up, %" PRIu64
-	        " down, %" PRIu64 " delay lines\n",
-	        f->n_plugs, f->n_unplugs, f->n_ups, f->n_downs, f->n_lines);
+	        " down, %" PRIu64 " delay lines, %" PRIu64 " rates\n",
+	        f->n_plugs, f->n_unplugs, f->n_ups, f->n_downs, f->n_lines, f->n_rates);
 	fprintf(out, "keys        %u with %" PRIu64 " records\n", f->n_keys, f->n_key_records);
 }
 
