@@ -11,7 +11,6 @@
 #include "request.h"
 #include "units.h"
 
-#define PATH_WAIT_MS 10000
 #define PATH_RETRY_MS 20
 
 static void print_added(FILE *out, const json_t *result, const struct invocation *in)
@@ -117,7 +116,7 @@ CMD(route_path)
 	for (unsigned ms = 0;; ms += PATH_RETRY_MS) {
 		ret = client_call(
 		        client, "route.path", invocation_params(in), NULL, 0, &path, &fault);
-		if (ret != -EAGAIN || ms >= PATH_WAIT_MS)
+		if (ret != -EAGAIN || ms >= (unsigned)cli->timeout_ms)
 			break;
 		(void)poll(NULL, 0, PATH_RETRY_MS);
 	}
