@@ -17,6 +17,7 @@
 
 #include "log.h"
 #include "paths.h"
+#include "tsc_hz.h"
 
 #define AHEAD_MAX 32 // epochs
 #define AHEAD_BYTES_MAX (64u << 20) // of their tables
@@ -499,7 +500,8 @@ static bool next_ahead(struct paths_worker *w, struct state_of *state, struct mo
 		w->future.rewind(w->future.arg);
 	w->rewind = false;
 	if (is_behind(w))
-		reach_tsc = rte_rdtsc() + w->took_ns * rte_get_tsc_hz() / 1000000000;
+		reach_tsc = rte_rdtsc() +
+		            (uint64_t)((unsigned __int128)w->took_ns * tsc_hz() / 1000000000);
 	do {
 		if (!w->future.next(w->future.arg, &state->epoch, &at->tsc))
 			return false;
