@@ -230,6 +230,7 @@ static void open_readers(enum poll_mode poll)
 
 	config.lcores = lcores;
 	config.poll = poll;
+	config.sweep_ns = 20000; // so long a queue without descriptor stays hot
 	assert_int_equal(datapath_create(&config, &dp, &fault), 0);
 	assert_int_equal(publisher_create(dp, &limits, &publisher, &fault), 0);
 	publish_epoch();
