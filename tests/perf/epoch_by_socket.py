@@ -21,71 +21,18 @@ import json
 import math
 import os
 import shutil
-import socket
 import struct
 import subprocess
 import sys
 import tempfile
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-BUILD = os.environ.get("ORRERY_BUILD", os.path.join(TOP, "build"))
+from lab import BUILD, Client, busiest, schedstat, wait_for
+
 PER_NODE = 1000
 RECORD = struct.Struct("<IIIHHI44x")  # from, to, set, flags, mtu, delay_ns; the rest is 0
 SET_ALL, SET_DELAY, UP, NO_CHANGE = 0x7FF, 0x4, 1, 0xFFFFFFFF
 WAITED_NS = 50000
-
-
-def wait_for(what, condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(what)
-        time.sleep(0.02)
-
-
-def schedstat(pid, tid):
-    """CPU time and time waited for a CPU, ns."""
-    with open(f"/proc/{pid}/task/{tid}/schedstat", encoding="ascii") as file:
-        return [int(word) for word in file.read().split()[:2]]
-
-
-def busiest(pid):
-    """The thread that polls."""
-    for _ in range(100):
-        tids = os.listdir(f"/proc/{pid}/task")
-        first = {tid: schedstat(pid, tid)[0] for tid in tids}
-        time.sleep(0.2)
-        used = {tid: schedstat(pid, tid)[0] - first[tid] for tid in tids}
-        tid = max(used, key=used.get)
-        if used[tid] > 0.1e9:
-            return tid
-    raise TimeoutError("no thread of the switch polls")
-
-
-class Client:
-    def __init__(self, path):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(60)
-        self.sock.connect(path)
-
-    def call(self, method, params, fd=None):
-        """The result, and ns until it was there."""
-        line = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode() + b"\n"
-        begin = time.perf_counter_ns()
-        sent = socket.send_fds(self.sock, [line], [fd] if fd is not None else [])
-        self.sock.sendall(line[sent:])
-        answer = b""
-        while not answer.endswith(b"\n"):
-            part = self.sock.recv(1 << 16)
-            if not part:
-                raise ConnectionError("the switch closed the connection")
-            answer += part
-        took = time.perf_counter_ns() - begin
-        answer = json.loads(answer)
-        if "error" in answer:
-            raise RuntimeError(f"{method}: {answer['error']}")
-        return answer["result"], took
 
 
 class Bench:
@@ -143,7 +90,9 @@ class Bench:
                         for link in range(self.options.links))
 
     def commit(self):
-        result, took = self.client.call("matrix.commit", {"fd": True, "count": self.options.links}, self.fd)
+        begin = time.perf_counter_ns()
+        result = self.client.call("matrix.commit", {"fd": True, "count": self.options.links}, [self.fd])
+        took = time.perf_counter_ns() - begin
         if result["changed"] != self.options.links:
             raise RuntimeError(f"{result['changed']} links changed, not {self.options.links}")
         return result, took

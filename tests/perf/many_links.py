@@ -9,51 +9,19 @@ one link into each interface with a memfd of 64-byte records (matrix.commit), ch
 and of 10,000 of them. Prints resident memory before and after, and the switch's own times.
 """
 import argparse
-import array
-import json
 import os
 import signal
-import socket
 import struct
 import subprocess
 import sys
 import tempfile
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-BUILD = os.environ.get("ORRERY_BUILD", os.path.join(TOP, "build"))
+from lab import BUILD, Client, resident_kib
+
 PER_NODE = 1000
 RECORD = "<IIIHHI"  # from, to, set, flags, mtu, delay_ns; the rest is 0
 SET_ALL, SET_DELAY, UP = 0x7FF, 0x4, 1
-
-
-class Client:
-    def __init__(self, path):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(120)
-        self.sock.connect(path)
-        self.rest = b""
-
-    def call(self, method, params, fds=()):
-        line = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode() + b"\n"
-        control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
-        sent = self.sock.sendmsg([line], control)
-        self.sock.sendall(line[sent:])
-        while b"\n" not in self.rest:
-            part = self.sock.recv(1 << 20)
-            if not part:
-                sys.exit("the switch closed the connection")
-            self.rest += part
-        answer, self.rest = self.rest.split(b"\n", 1)
-        answer = json.loads(answer)
-        if "error" in answer:
-            sys.exit(f"{method}: {answer['error']}")
-        return answer["result"]
-
-
-def resident(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
 
 
 def commit(client, records, name):
@@ -83,23 +51,23 @@ def measure(vswitch, n_links, record):
                     sys.exit("the switch ended at its start")
                 time.sleep(0.05)
             client = Client(sock)
-            empty = resident(process.pid)
+            empty = resident_kib(process.pid)
             at = time.monotonic()
             for node in range(n_links // PER_NODE):
                 client.call("node.add", {"name": f"n{node}", "kind": "pod",
                                          "interfaces": [f"i{i}" for i in range(PER_NODE)]})
-            made = resident(process.pid)
+            made = resident_kib(process.pid)
             print(f"{n_links} interfaces made in {time.monotonic() - at:.1f} s, "
-                  f"{(made - empty) / n_links:.0f} bytes each", flush=True)
+                  f"{(made - empty) * 1024 / n_links:.0f} bytes each", flush=True)
             commit(client, [record(i, i ^ 1, SET_ALL, 1000000) for i in range(n_links)], "all plugged in")
-            print(f"  {(resident(process.pid) - made) / n_links:.0f} bytes a link more", flush=True)
+            print(f"  {(resident_kib(process.pid) - made) * 1024 / n_links:.0f} bytes a link more", flush=True)
             for again in range(3):
                 commit(client, [record(i, 0xFFFFFFFF, SET_DELAY, 2000000 + again) for i in range(n_links)],
                        "all delays changed")
             for again in range(3):
                 commit(client, [record(i * (n_links // 10000), 0xFFFFFFFF, SET_DELAY, 3000000 + again)
                                 for i in range(10000)], "10,000 delays changed")
-            print(f"  resident {resident(process.pid) >> 20} MiB in all, {empty >> 20} MiB of it without links",
+            print(f"  resident {resident_kib(process.pid) >> 10} MiB in all, {empty >> 10} MiB of it without links",
                   flush=True)
         finally:
             process.send_signal(signal.SIGTERM)

@@ -29,15 +29,14 @@ import os
 import re
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-BUILD = os.environ.get("ORRERY_BUILD", os.path.join(TOP, "build"))
+from lab import BUILD, Client, busiest, resident_kib, schedstat, wait_for
+
 ROUTER_MAC = "02:00:5e:00:00:01"
 OVS = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
 CPU_SHARE_MIN = 0.95
@@ -45,14 +44,6 @@ CPU_SHARE_MIN = 0.95
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
-
-
-def wait_for(what, condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(what)
-        time.sleep(0.05)
 
 
 def distance():
@@ -66,24 +57,6 @@ def place(before, after):
     def name(ns):
         return "smt" if ns < 40 else "near" if ns < 120 else "far"
     return name(before) if name(before) == name(after) else "moved"
-
-
-def cpu_ns(pid, tid):
-    with open(f"/proc/{pid}/task/{tid}/schedstat", encoding="ascii") as file:
-        return int(file.read().split()[0])
-
-
-def busiest(pid):
-    """The thread that polls."""
-    for _ in range(100):
-        tids = os.listdir(f"/proc/{pid}/task")
-        first = {tid: cpu_ns(pid, tid) for tid in tids}
-        time.sleep(0.3)
-        used = {tid: cpu_ns(pid, tid) - first[tid] for tid in tids}
-        tid = max(used, key=used.get)
-        if used[tid] > 0.2e9:
-            return tid
-    raise TimeoutError(f"no thread of process {pid} polls")
 
 
 class System:
@@ -164,10 +137,10 @@ class System:
         self.signal(signal.SIGCONT)
         time.sleep(0.25)
         self.report()
-        begin, cpu = time.monotonic_ns(), cpu_ns(self.pids[0], self.tid)
+        begin, cpu = time.monotonic_ns(), schedstat(self.pids[0], self.tid)[0]
         time.sleep(seconds)
         report = self.report()
-        share = (cpu_ns(self.pids[0], self.tid) - cpu) / (time.monotonic_ns() - begin)
+        share = (schedstat(self.pids[0], self.tid)[0] - cpu) / (time.monotonic_ns() - begin)
         self.pause()
         if share < CPU_SHARE_MIN or report["cpu_share"] < CPU_SHARE_MIN:
             say(f"{self.label}: window thrown away: the switch had {share:.2f} of its CPU, "
@@ -176,10 +149,6 @@ class System:
         return {"mpps": report["rx"]["mpps"], "cycles": report["cycles_hz"] / (report["rx"]["mpps"] * 1e6),
                 "lost": report["rx"]["lost"], "p50_us": report["latency"]["p50_ns"] / 1000,
                 "p99_us": report["latency"]["p99_ns"] / 1000, "idle_polls": report.get("empty_share")}
-
-    def memory_kib(self):
-        with open(f"/proc/{self.pids[0]}/status", encoding="ascii") as file:
-            return int(next(line for line in file if line.startswith("VmRSS")).split()[1])
 
     def stop(self):
         for child in reversed(self.children):
@@ -235,19 +204,9 @@ class Orrery(System):
                                         "mac": "02:00:00:%02x:%02x:%02x" % tuple(int(port).to_bytes(3, "big"))}))
         self.rpc(calls)
 
-    def rpc(self, calls, batch=64):
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.connect(self.sock)
-            stream = sock.makefile("rw")
-            for i in range(0, len(calls), batch):
-                part = calls[i:i + batch]
-                for method, params in part:
-                    stream.write(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}) + "\n")
-                stream.flush()
-                for method, params in part:
-                    answer = json.loads(stream.readline())
-                    if "error" in answer:
-                        raise RuntimeError(f"{method} {params}: {answer['error']['message']}")
+    def rpc(self, calls):
+        with Client(self.sock) as client:
+            client.call_all(calls)
 
 
 class OrreryOne(Orrery):
@@ -390,7 +349,7 @@ def main():
             system.start()
             results[label] = []
             say(f"{label}: started, {system.idle + system.busy} ports connected in {system.connect_s:.2f} s, "
-                f"{system.memory_kib()} KiB resident")
+                f"{resident_kib(system.pids[0])} KiB resident")
         for i in range(options.rounds):
             for system in systems:
                 before = distance()

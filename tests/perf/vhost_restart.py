@@ -20,16 +20,7 @@ import sys
 import tempfile
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-BUILD = os.environ.get("ORRERY_BUILD", os.path.join(TOP, "build"))
-
-
-def wait_for(what, condition, seconds=60, nap=0.01):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(what)
-        time.sleep(nap)
+from lab import BUILD, Client, resident_kib, wait_for
 
 
 class Run:
@@ -78,25 +69,11 @@ class Run:
             return False
         return True
 
-    def rpc(self, calls, batch=64):
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.connect(self.sock)
-            stream = sock.makefile("rw")
-            for i in range(0, len(calls), batch):
-                part = calls[i:i + batch]
-                for method, params in part:
-                    stream.write(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}) + "\n")
-                stream.flush()
-                for method, params in part:
-                    answer = json.loads(stream.readline())
-                    if "error" in answer:
-                        raise RuntimeError(f"{method} {params}: {answer['error']['message']}")
-        return answer["result"]
-
     def add_ports(self):
-        self.rpc([("port.add", {"interface": f"p{i}/eth0", "backend": "vhost_user", "node_kind": "pod",
-                                "socket": self.path(i)}) for i in range(self.n)])
-        self.rpc([("link.set", {"from": "p0/eth0", "to": "p1/eth0", "reverse": True, "delay_ns": 10000})])
+        with Client(self.sock) as client:
+            client.call_all([("port.add", {"interface": f"p{i}/eth0", "backend": "vhost_user", "node_kind": "pod",
+                                           "socket": self.path(i)}) for i in range(self.n)])
+            client.call("link.set", {"from": "p0/eth0", "to": "p1/eth0", "reverse": True, "delay_ns": 10000})
 
     def all_up(self):
         return self.report()["ports_up"] == self.n
@@ -134,11 +111,9 @@ class Run:
 
     def figures(self):
         pid = self.switch.pid
-        with open(f"/proc/{pid}/status", encoding="ascii") as file:
-            rss = int(next(line for line in file if line.startswith("VmRSS")).split()[1])
         with open(f"/proc/{pid}/maps", encoding="ascii") as file:
             maps = sum(1 for _ in file)
-        return f"{len(os.listdir(f'/proc/{pid}/fd'))} open files, {maps} mappings, {rss} KiB resident"
+        return f"{len(os.listdir(f'/proc/{pid}/fd'))} open files, {maps} mappings, {resident_kib(pid)} KiB resident"
 
     def stop(self):
         for child in (self.pod, self.switch):
