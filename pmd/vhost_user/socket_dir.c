@@ -16,6 +16,7 @@
 
 #define SOCKET_MODE_DEFAULT 0660
 #define BACKLOG 16
+#define SELF_SIZE 32 // of a path in /proc/self/fd
 
 static int find_owner(
         struct socket_dir *dir, const char *owner, const char *group, struct fault *fault)
@@ -142,22 +143,33 @@ static struct sockaddr_un address_of(const char *path)
 	return addr;
 }
 
-// By the socket itself, not by its path: a link in a pod's directory could lead to anybody's.
-static int connect_at(int socket_fd, const char *path)
+// The socket itself, as a descriptor and as a path to it that nobody can lead elsewhere: a link in
+// a pod's directory could be to anybody's. Returns the descriptor or -errno, -ENOTSOCK.
+static int open_itself(const char *path, char ret_self[SELF_SIZE])
 {
 	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	struct sockaddr_un addr;
-	char self[32];
 	struct stat st;
-	int ret = 0;
 
 	if (fd < 0)
 		return -errno;
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode)) {
+		close(fd);
+		return -ENOTSOCK;
+	}
+	snprintf(ret_self, SELF_SIZE, "/proc/self/fd/%d", fd);
+	return fd;
+}
+
+static int connect_at(int socket_fd, const char *path)
+{
+	char self[SELF_SIZE];
+	int fd = open_itself(path, self), ret = 0;
+	struct sockaddr_un addr;
+
+	if (fd < 0)
+		return fd;
 	addr = address_of(self);
-	if (fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode))
-		ret = -ENOTSOCK;
-	else if (connect(socket_fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
+	if (connect(socket_fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
 		ret = -errno;
 	close(fd);
 	return ret;
@@ -204,22 +216,16 @@ static bool remove_stale(const struct socket_dir *dir, const char *path)
 	return ret == -ECONNREFUSED && unlink(path) == 0;
 }
 
-// Between bind and listen: nobody can connect yet. The path is not followed anew, it may lie in
-// somebody else's directory.
+// Between bind and listen: nobody can connect yet.
 static int set_rights(const struct socket_dir *dir, const char *path)
 {
-	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	char self[32];
-	struct stat st;
-	int ret = 0;
+	char self[SELF_SIZE];
+	int fd = open_itself(path, self), ret = 0;
 
 	if (fd < 0)
-		return -errno;
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	if (fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode))
-		ret = -EEXIST;
-	else if (fchownat(fd, "", dir->owner, dir->group, AT_EMPTY_PATH) < 0 ||
-	         chmod(self, dir->mode) < 0)
+		return fd == -ENOTSOCK ? -EEXIST : fd;
+	if (fchownat(fd, "", dir->owner, dir->group, AT_EMPTY_PATH) < 0 ||
+	        chmod(self, dir->mode) < 0)
 		ret = -errno;
 	close(fd);
 	return ret;
