@@ -10,51 +10,9 @@
 
 #include <cmocka.h>
 
-#include "matrix.h"
-#include "scenario.h"
+#include "sky_world.h"
 
-struct world {
-	struct scenario scenario;
-	struct constellation *con;
-	struct sky sky;
-	struct matrix matrix;
-};
-
-// A delta of 24 x 20 at 800 km and 60 degrees, and a station, with more keys of each.
-static void world_init(struct world *world, const char *isl, const char *station, const char *more)
-{
-	struct fault fault = {0};
-	char text[2048];
-
-	snprintf(text, sizeof(text),
-	        "name = \"t\"; epoch = \"2026-01-01T00:00:00Z\"; shells: ({ planes = 24;"
-	        "satellites_per_plane = 20; altitude_km = 800; inclination_deg = 60;"
-	        "pattern = \"delta\"; phase = 5; isl: { %s }; });"
-	        "ground_stations: ({ name = \"a\"; latitude_deg = 30; longitude_deg = 20; %s });"
-	        "%s",
-	        isl, station, more);
-	if (scenario_read_text(text, "t", &world->scenario, &fault) != 0 ||
-	        con_create(&world->scenario, &world->con, &fault) != 0)
-		fail_msg("%s", fault.message);
-	assert_int_equal(sky_init(&world->sky, world->con), 0);
-	assert_int_equal(matrix_init(&world->matrix, world->con), 0);
-}
-
-static void world_fini(struct world *world)
-{
-	matrix_fini(&world->matrix);
-	sky_fini(&world->sky);
-	con_destroy(world->con);
-	scenario_free(&world->scenario);
-}
-
-static void world_at(struct world *world, double t_s)
-{
-	sky_compute(&world->sky, t_s);
-	matrix_compute(&world->matrix, &world->sky, &world->sky);
-}
-
-static const struct matrix_link *link_of(const struct world *world, const char *ref)
+static const struct matrix_link *link_of(const struct sky_world *world, const char *ref)
 {
 	char buf[IFACE_REF_SIZE];
 
@@ -114,25 +72,25 @@ static void test_range(void **state)
 	        {"", true}, {"max_range_km = 2244.0;", true}, {"max_range_km = 2243.0;", false}};
 
 	for (size_t i = 0; i < 3; i++) {
-		struct world world;
+		struct sky_world world;
 
-		world_init(&world, rows[i].keys, "", "");
-		world_at(&world, 100);
+		sky_world_init(&world, rows[i].keys, "", "");
+		sky_world_at(&world, 100);
 		assert_int_equal(link_of(&world, "sat-3-4/isl0")->up, rows[i].up);
 		assert_int_equal(link_of(&world, "sat-3-5/isl1")->up, rows[i].up);
-		world_fini(&world);
+		sky_world_fini(&world);
 	}
 }
 
 // Up when the link has been possible at each second of the last 30.
 static void test_acquisition(void **state)
 {
-	struct world plain, slow;
+	struct sky_world plain, slow;
 	int n_waiting = 0;
 	uint8_t since[24 * 20 * 2] = {0}; // seconds possible, saturated
 
-	world_init(&plain, "max_latitude_deg = 50.0;", "", "");
-	world_init(&slow, "max_latitude_deg = 50.0; acquisition = \"30s\";", "", "");
+	sky_world_init(&plain, "max_latitude_deg = 50.0;", "", "");
+	sky_world_init(&slow, "max_latitude_deg = 50.0; acquisition = \"30s\";", "", "");
 	for (int t = -40; t < 250; t++) {
 		sky_compute(&plain.sky, t + 0.5);
 		for (uint32_t i = 0; i < plain.con->n_isls; i++) {
@@ -149,8 +107,8 @@ static void test_acquisition(void **state)
 		}
 	}
 	assert_true(n_waiting > 500);
-	world_fini(&plain);
-	world_fini(&slow);
+	sky_world_fini(&plain);
+	sky_world_fini(&slow);
 }
 
 static void test_slot_starts(void **state)
@@ -159,28 +117,28 @@ static void test_slot_starts(void **state)
 		double t_s, start_s;
 	} rows[] = {{0, -3}, {11.999999, -3}, {12, 12}, {26.999999999, 12}, {27, 27}, {41.5, 27},
 	        {42, 42}, {57, 57}, {60, 57}, {72, 72}, {86400 + 12, 86412}, {-3.000000001, -18}};
-	struct world world;
+	struct sky_world world;
 
-	world_init(&world, "", "", "");
+	sky_world_init(&world, "", "", "");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		assert_int_equal(service_slot_start_ns(world.con, llround(rows[i].t_s * 1e9)),
 		        llround(rows[i].start_s * 1e9));
-	world_fini(&world);
+	sky_world_fini(&world);
 }
 
 // Satellites change at the slots' starts only, and are in sight for all of the slot.
 static void test_slots(void **state)
 {
-	struct world world;
+	struct sky_world world;
 	uint32_t before = CON_NONE;
 	int n_changes = 0;
 
-	world_init(&world, "", "policy = \"slots\"; min_elevation_deg = 15;", "");
+	sky_world_init(&world, "", "policy = \"slots\"; min_elevation_deg = 15;", "");
 	for (double t = 12; t < 1500; t += 1.5) {
 		uint32_t serving;
 		bool start = fmod(t - 12, 15) == 0;
 
-		world_at(&world, t);
+		sky_world_at(&world, t);
 		serving = world.sky.serving[0];
 		assert_int_not_equal(serving, CON_NONE);
 		assert_true(world.sky.gsl_up[0]);
@@ -193,18 +151,18 @@ static void test_slots(void **state)
 	}
 	assert_true(n_changes > 5);
 	// Any time by itself gives the same.
-	world_at(&world, 500);
+	sky_world_at(&world, 500);
 	before = world.sky.serving[0];
-	world_at(&world, 86000);
-	world_at(&world, 500);
+	sky_world_at(&world, 86000);
+	sky_world_at(&world, 500);
 	assert_int_equal(world.sky.serving[0], before);
-	world_fini(&world);
+	sky_world_fini(&world);
 }
 
 // Down for 300 ms after each change, with the new satellite plugged.
 static void check_outage(const char *policy)
 {
-	struct world world, plain;
+	struct sky_world world, plain;
 	char keys[160], plain_keys[80];
 	int n_down = 0;
 	double changed = -INFINITY;
@@ -213,14 +171,14 @@ static void check_outage(const char *policy)
 	snprintf(plain_keys, sizeof(plain_keys), "policy = \"%s\";", policy);
 	snprintf(keys, sizeof(keys), "%s handover = \"break-before-make\"; outage = \"300ms\";",
 	        plain_keys);
-	world_init(&world, "", keys, "");
-	world_init(&plain, "", plain_keys, "");
+	sky_world_init(&world, "", keys, "");
+	sky_world_init(&plain, "", plain_keys, "");
 	for (int k = 0; k < 3000; k++) {
 		double t = k * 0.1 + 0.0123;
 		const struct matrix_link *link;
 
-		world_at(&world, t);
-		world_at(&plain, t);
+		sky_world_at(&world, t);
+		sky_world_at(&plain, t);
 		assert_int_equal(world.sky.serving[0], plain.sky.serving[0]);
 		if (plain.sky.serving[0] != before && k > 0)
 			changed = t;
@@ -237,8 +195,8 @@ static void check_outage(const char *policy)
 		n_down += !link->up;
 	}
 	assert_true(n_down >= 3 && n_down < 300);
-	world_fini(&world);
-	world_fini(&plain);
+	sky_world_fini(&world);
+	sky_world_fini(&plain);
 }
 
 static void test_outage(void **state)
@@ -251,32 +209,32 @@ static void test_outage(void **state)
 // of it again.
 static void check_change_and_back(const char *policy, double until_s, double up_s)
 {
-	struct world world;
+	struct sky_world world;
 	char name[NODE_NAME_SIZE], station[128], more[160];
 
 	snprintf(station, sizeof(station),
 	        "policy = \"%s\"; handover = \"break-before-make\"; outage = \"3s\";", policy);
-	world_init(&world, "", station, "");
-	world_at(&world, 33); // in the middle of a slot
+	sky_world_init(&world, "", station, "");
+	sky_world_at(&world, 33); // in the middle of a slot
 	con_node_name(world.con, world.sky.serving[0], name);
-	world_fini(&world);
+	sky_world_fini(&world);
 	snprintf(more, sizeof(more),
 	        "failures: ({ node = \"%s\"; from = \"33s\"; until = \"%gs\"; });", name, until_s);
-	world_init(&world, "", station, more);
+	sky_world_init(&world, "", station, more);
 	for (int k = 0; k < 100; k++) {
 		double t = 31.95 + k * 0.1;
 		bool failed = t >= 33 && t < until_s;
 
 		// a long step, and any time by itself
-		world_at(&world, k % 3 == 0 ? t : k % 3 == 1 ? t - 1000 : t - 10);
-		world_at(&world, t);
+		sky_world_at(&world, k % 3 == 0 ? t : k % 3 == 1 ? t - 1000 : t - 10);
+		sky_world_at(&world, t);
 		if (!failed && t < 41)
 			assert_string_equal(
 			        con_node_name(world.con, world.sky.serving[0], name), name);
 		if (world.sky.serving[0] != CON_NONE && t < 41)
 			assert_int_equal(world.sky.gsl_up[0], t < 33 || t > up_s);
 	}
-	world_fini(&world);
+	sky_world_fini(&world);
 }
 
 static void test_change_and_back(void **state)
@@ -291,18 +249,18 @@ static void test_classes(void **state)
 	const char *groups =
 	        "gsl: { rate = \"1gbit\"; }; user: { loss = \"1%\";"
 	        "uplink: { rate = \"20mbit\"; }; downlink: { rate = \"300mbit\"; }; };";
-	struct world world;
+	struct sky_world world;
 	uint32_t gsl;
 
-	world_init(&world, "", "class = \"user\";", groups);
+	sky_world_init(&world, "", "class = \"user\";", groups);
 	gsl = con_gsl_iface(world.con, 0, 0);
 	assert_int_equal(con_link(world.con, gsl)->rate_bps, 20000000);
 	assert_int_equal(con_link(world.con, con_gs_iface(world.con, 7, 0))->rate_bps, 300000000);
 	assert_true(con_link(world.con, gsl)->loss == 0.01);
-	world_fini(&world);
-	world_init(&world, "", "", groups);
+	sky_world_fini(&world);
+	sky_world_init(&world, "", "", groups);
 	assert_int_equal(con_link(world.con, con_gsl_iface(world.con, 0, 0))->rate_bps, 1000000000);
-	world_fini(&world);
+	sky_world_fini(&world);
 }
 
 static void test_failed_link(void **state)
@@ -312,30 +270,31 @@ static void test_failed_link(void **state)
 		bool up;
 	} rows[] = {{99.9, true}, {100, false}, {199.9, false}, {200, false}, {211.9, false},
 	        {212, true}};
-	struct world world;
+	struct sky_world world;
 
 	// down from 100 to 200 s, then 12 s of acquisition
-	world_init(&world, "acquisition = \"12s\";", "",
+	sky_world_init(&world, "acquisition = \"12s\";", "",
 	        "failures: ({ link = \"sat-3-5/isl1\"; from = \"100s\"; until = \"200s\"; });");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		world_at(&world, rows[i].t_s);
+		sky_world_at(&world, rows[i].t_s);
 		assert_int_equal(link_of(&world, "sat-3-4/isl0")->up, rows[i].up);
 		assert_int_equal(link_of(&world, "sat-3-5/isl1")->up, rows[i].up);
 		assert_true(link_of(&world, "sat-3-5/isl0")->up);
 	}
-	world_fini(&world);
+	sky_world_fini(&world);
 }
 
 static void test_failed_nodes(void **state)
 {
-	struct world world;
+	struct sky_world world;
 	uint32_t served;
 	char name[NODE_NAME_SIZE], more[160];
 
-	world_init(&world, "", "", "failures: ({ shell = \"sat\"; plane = 3; from = \"10s\"; });");
-	world_at(&world, 9);
+	sky_world_init(
+	        &world, "", "", "failures: ({ shell = \"sat\"; plane = 3; from = \"10s\"; });");
+	sky_world_at(&world, 9);
 	assert_true(link_of(&world, "sat-3-4/isl0")->up);
-	world_at(&world, 1e6); // for good
+	sky_world_at(&world, 1e6); // for good
 	for (uint32_t i = 0; i < world.con->n_isls; i++) {
 		const struct con_isl *isl = &world.con->isls[i];
 		uint32_t a = world.con->ifaces[isl->a_iface].node;
@@ -344,30 +303,30 @@ static void test_failed_nodes(void **state)
 		assert_int_equal(world.sky.isl_up[i],
 		        world.con->satellites[a].plane != 3 && world.con->satellites[b].plane != 3);
 	}
-	world_at(&world, 0);
+	sky_world_at(&world, 0);
 	served = world.sky.serving[0];
 	con_node_name(world.con, served, name);
-	world_fini(&world);
+	sky_world_fini(&world);
 
 	// another satellite takes over while the nearest is broken
 	snprintf(more, sizeof(more), "failures: ({ node = \"%s\"; until = \"5s\"; });", name);
-	world_init(&world, "", "", more);
-	world_at(&world, 0);
+	sky_world_init(&world, "", "", more);
+	sky_world_at(&world, 0);
 	assert_int_not_equal(world.sky.serving[0], CON_NONE);
 	assert_int_not_equal(world.sky.serving[0], served);
-	world_at(&world, 5);
+	sky_world_at(&world, 5);
 	assert_int_equal(world.sky.serving[0], served);
-	world_fini(&world);
+	sky_world_fini(&world);
 
 	// the station itself, and its link
-	world_init(&world, "", "",
+	sky_world_init(&world, "", "",
 	        "failures: ({ node = \"a\"; from = \"3s\"; until = \"4s\"; },"
 	        "{ link = \"a/gsl0\"; from = \"7s\"; until = \"8s\"; });");
 	for (int t = 0; t < 10; t++) {
-		world_at(&world, t);
+		sky_world_at(&world, t);
 		assert_int_equal(world.sky.serving[0] == CON_NONE, t == 3 || t == 7);
 	}
-	world_fini(&world);
+	sky_world_fini(&world);
 }
 
 // The station stands 3 degrees, 333.6 km, south of the region's middle.
@@ -380,20 +339,20 @@ static void test_failed_region(void **state)
 	        {"latitude_deg = 33; longitude_deg = 20; radius_km = 333;", false}};
 
 	for (size_t k = 0; k < 2; k++) {
-		struct world world;
+		struct sky_world world;
 		char more[160];
 		int n_failed = 0;
 
 		snprintf(more, sizeof(more), "failures: ({ %s });", rows[k].failure);
-		world_init(&world, "", "", more);
+		sky_world_init(&world, "", "", more);
 		for (int t = 0; t < 3000; t += 60) {
-			world_at(&world, t);
+			sky_world_at(&world, t);
 			assert_int_equal(world.sky.serving[0] == CON_NONE, rows[k].station_fails);
 			for (uint32_t i = 0; i < world.con->n_isls; i++)
 				n_failed += !world.sky.isl_up[i];
 		}
 		assert_true(n_failed > 0 && n_failed < 1000); // who is above it at the time
-		world_fini(&world);
+		sky_world_fini(&world);
 	}
 }
 

@@ -12,69 +12,28 @@
 
 #include <cmocka.h>
 
-#include "matrix.h"
-#include "scenario.h"
+#include "sky_world.h"
 
 #define SHIPPED(name) ORRERY_SOURCE_ROOT "/config/scenarios/" name ".scenario"
 #define MIN_ELEVATION_DEG 20.0
 #define N_MAX 4
 
-struct world {
-	struct scenario scenario;
-	struct constellation *con;
-	struct sky sky;
-	struct matrix matrix;
-};
-
-static void world_start(struct world *world)
+// With more keys of the station, and of all.
+static void world_init(struct sky_world *world, const char *station, const char *more)
 {
-	struct fault fault = {0};
+	char keys[1024];
 
-	if (con_create(&world->scenario, &world->con, &fault) != 0)
-		fail_msg("%s", fault.message);
-	assert_int_equal(sky_init(&world->sky, world->con), 0);
-	assert_int_equal(matrix_init(&world->matrix, world->con), 0);
+	snprintf(keys, sizeof(keys), "min_elevation_deg = %g; %s", MIN_ELEVATION_DEG, station);
+	sky_world_init(world, "", keys, more);
 }
 
-// A delta of 24 x 20 at 800 km and 60 degrees, and a station.
-static void world_init(struct world *world, const char *station, const char *more)
-{
-	struct fault fault = {0};
-	char text[2048];
-
-	snprintf(text, sizeof(text),
-	        "name = \"t\"; epoch = \"2026-01-01T00:00:00Z\"; shells: ({ planes = 24;"
-	        "satellites_per_plane = 20; altitude_km = 800; inclination_deg = 60;"
-	        "pattern = \"delta\"; phase = 5; });"
-	        "ground_stations: ({ name = \"a\"; latitude_deg = 30; longitude_deg = 20;"
-	        "min_elevation_deg = %g; %s }); %s",
-	        MIN_ELEVATION_DEG, station, more);
-	if (scenario_read_text(text, "t", &world->scenario, &fault) != 0)
-		fail_msg("%s", fault.message);
-	world_start(world);
-}
-
-static void world_fini(struct world *world)
-{
-	matrix_fini(&world->matrix);
-	sky_fini(&world->sky);
-	con_destroy(world->con);
-	scenario_free(&world->scenario);
-}
-
-static void world_at(struct world *world, double t_s)
-{
-	sky_compute(&world->sky, t_s);
-	matrix_compute(&world->matrix, &world->sky, &world->sky);
-}
-
-static double elevation_deg_at(const struct world *world, uint32_t satellite, double t_s)
+static double elevation_deg_at(const struct sky_world *world, uint32_t satellite, double t_s)
 {
 	return rad_to_deg(elevation_rad(sky_station_position(world->con, 0, t_s),
 	        orbit_position(&world->con->satellites[satellite].orbit, t_s)));
 }
 
-static double distance_km(const struct world *world, uint32_t satellite)
+static double distance_km(const struct sky_world *world, uint32_t satellite)
 {
 	return vec3_norm(vec3_sub(world->sky.positions[satellite],
 	        world->sky.positions[con_station_node(world->con, 0)]));
@@ -90,7 +49,7 @@ static bool contains(const uint32_t *satellites, uint32_t n, uint32_t satellite)
 }
 
 // The `n` nearest in sight: how many there are.
-static uint32_t plain_nearest(const struct world *world, uint32_t n, uint32_t *satellites)
+static uint32_t plain_nearest(const struct sky_world *world, uint32_t n, uint32_t *satellites)
 {
 	uint32_t n_found = 0;
 
@@ -115,7 +74,7 @@ static uint32_t plain_nearest(const struct world *world, uint32_t n, uint32_t *s
 static void test_antennas(void **state)
 {
 	uint32_t before[3] = {CON_NONE, CON_NONE, CON_NONE};
-	struct world world;
+	struct sky_world world;
 	unsigned n_handovers = 0, n_short = 0;
 
 	world_init(&world, "antennas = 3;", "");
@@ -124,7 +83,7 @@ static void test_antennas(void **state)
 		uint32_t nearest[3] = {0};
 		uint32_t n, n_served = 0;
 
-		world_at(&world, t + 0.5);
+		sky_world_at(&world, t + 0.5);
 		n = plain_nearest(&world, 3, nearest);
 		n_short += n < 3;
 		for (uint32_t k = 0; k < 3; k++) {
@@ -151,18 +110,18 @@ static void test_antennas(void **state)
 	}
 	assert_in_range(n_handovers, 11, 199);
 	assert_true(n_short < 1200);
-	world_fini(&world);
+	sky_world_fini(&world);
 }
 
 static void test_slots_of_antennas(void **state)
 {
 	uint32_t before[2] = {CON_NONE, CON_NONE};
-	struct world world;
+	struct sky_world world;
 	unsigned n_changes = 0;
 
 	world_init(&world, "antennas = 2; policy = \"slots\";", "");
 	for (int t = 0; t < 600; t++) {
-		world_at(&world, t + 0.25);
+		sky_world_at(&world, t + 0.25);
 		for (uint32_t k = 0; k < 2; k++) {
 			uint32_t serving = world.sky.serving[k];
 
@@ -179,11 +138,11 @@ static void test_slots_of_antennas(void **state)
 		            world.sky.serving[0] == CON_NONE);
 	}
 	assert_true(n_changes > 5);
-	world_fini(&world);
+	sky_world_fini(&world);
 }
 
 // Seconds until it sets, by looking each half second.
-static double plain_stay_s(const struct world *world, uint32_t satellite)
+static double plain_stay_s(const struct sky_world *world, uint32_t satellite)
 {
 	double t_s = world->sky.t_s;
 
@@ -196,14 +155,14 @@ static void check_longest(unsigned n_antennas)
 {
 	char keys[64];
 	uint32_t before[N_MAX];
-	struct world world;
+	struct sky_world world;
 	unsigned n_changes = 0;
 
 	memset(before, 0xff, sizeof(before));
 	snprintf(keys, sizeof(keys), "policy = \"longest\"; antennas = %u;", n_antennas);
 	world_init(&world, keys, "");
 	for (double t_s = 0; t_s < 1500; t_s += 0.5) {
-		world_at(&world, t_s);
+		sky_world_at(&world, t_s);
 		for (uint32_t k = 0; k < n_antennas; k++) {
 			uint32_t serving = world.sky.serving[k];
 
@@ -223,7 +182,7 @@ static void check_longest(unsigned n_antennas)
 		memcpy(before, world.sky.serving, n_antennas * sizeof(*before));
 	}
 	assert_true(n_changes >= 3 * n_antennas);
-	world_fini(&world);
+	sky_world_fini(&world);
 }
 
 static void test_longest(void **state)
@@ -235,48 +194,48 @@ static void test_longest(void **state)
 // What fails is let go of, and not taken back while another one serves.
 static void test_longest_fails(void **state)
 {
-	struct world world;
+	struct sky_world world;
 	char name[NODE_NAME_SIZE], more[160];
 	uint32_t first, second;
 
 	world_init(&world, "policy = \"longest\";", "");
-	world_at(&world, 0);
+	sky_world_at(&world, 0);
 	first = world.sky.serving[0];
 	con_node_name(world.con, first, name);
-	world_fini(&world);
+	sky_world_fini(&world);
 	snprintf(more, sizeof(more),
 	        "failures: ({ node = \"%s\"; from = \"10s\"; until = \"11s\"; });", name);
 	world_init(&world, "policy = \"longest\";", more);
-	world_at(&world, 9.999999);
+	sky_world_at(&world, 9.999999);
 	assert_int_equal(world.sky.serving[0], first);
-	world_at(&world, 10);
+	sky_world_at(&world, 10);
 	second = world.sky.serving[0];
 	assert_int_not_equal(second, first);
-	world_at(&world, 20);
+	sky_world_at(&world, 20);
 	assert_int_equal(world.sky.serving[0], second);
-	world_fini(&world);
+	sky_world_fini(&world);
 }
 
 // One of three antennas fails: two satellites remain, and those of the other antennas stay.
 static void test_failed_antenna(void **state)
 {
-	struct world world;
+	struct sky_world world;
 	uint32_t nearest[2] = {0}, kept;
 
 	world_init(&world, "antennas = 3;",
 	        "failures: ({ link = \"a/gsl1\"; from = \"5s\"; until = \"6s\"; });");
-	world_at(&world, 4.9);
+	sky_world_at(&world, 4.9);
 	kept = world.sky.serving[0];
-	world_at(&world, 5);
+	sky_world_at(&world, 5);
 	assert_int_equal(world.sky.serving[1], CON_NONE);
 	assert_int_equal(plain_nearest(&world, 2, nearest), 2);
 	for (uint32_t k = 0; k < 3; k += 2)
 		assert_true(contains(nearest, 2, world.sky.serving[k]));
 	if (contains(nearest, 2, kept))
 		assert_int_equal(world.sky.serving[0], kept);
-	world_at(&world, 6);
+	sky_world_at(&world, 6);
 	assert_int_not_equal(world.sky.serving[1], CON_NONE);
-	world_fini(&world);
+	sky_world_fini(&world);
 }
 
 // Any time by itself gives what a walk gives.
@@ -288,24 +247,24 @@ static void test_any_time(void **state)
 	        "handover = \"break-before-make\"; outage = \"2s\";"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		struct world walk, jump;
+		struct sky_world walk, jump;
 
 		world_init(&walk, keys[i], "");
 		world_init(&jump, keys[i], "");
 		for (int k = 0; k < 400; k++) {
 			double t_s = k * 1.7;
 
-			world_at(&walk, t_s);
+			sky_world_at(&walk, t_s);
 			if (k % 20 == 0)
-				world_at(&jump, 3000);
-			world_at(&jump, t_s);
+				sky_world_at(&jump, 3000);
+			sky_world_at(&jump, t_s);
 			for (uint32_t a = 0; a < walk.con->n_antennas; a++) {
 				assert_int_equal(jump.sky.serving[a], walk.sky.serving[a]);
 				assert_int_equal(jump.sky.gsl_up[a], walk.sky.gsl_up[a]);
 			}
 		}
-		world_fini(&walk);
-		world_fini(&jump);
+		sky_world_fini(&walk);
+		sky_world_fini(&jump);
 	}
 }
 
@@ -315,13 +274,13 @@ static void test_beams(void **state)
 	static const uint64_t shares_bps[] = {0, 120000000, 60000000, 40000000, 30000000};
 	struct fault fault = {0};
 	unsigned seen[5] = {0};
-	struct world world;
+	struct sky_world world;
 
 	if (scenario_read_file(SHIPPED("antennas"), &world.scenario, &fault) != 0)
 		fail_msg("%s", fault.message);
-	world_start(&world);
+	sky_world_start(&world);
 	for (int t = 0; t < 1800; t += 5) {
-		world_at(&world, t);
+		sky_world_at(&world, t);
 		for (uint32_t i = 0; i < world.con->n_ifaces; i++) {
 			const struct matrix_link *link = &world.matrix.links[i];
 			const struct con_iface *at = &world.con->ifaces[i];
@@ -344,7 +303,7 @@ static void test_beams(void **state)
 		}
 	}
 	assert_true(seen[1] > 0 && seen[2] > 0 && seen[3] > 0);
-	world_fini(&world);
+	sky_world_fini(&world);
 }
 
 int main(void)
