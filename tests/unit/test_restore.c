@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "control_rig.h"
+#include "journal.h"
 #include "log.h"
 #include "state.h"
 
@@ -349,6 +350,19 @@ static void test_killed_before_save(void **state)
 		call(&rig, "node.add", "{\"name\":\"short\",\"kind\":\"router\"}");
 		control_rig_close(&rig, false);
 	}
+}
+
+// While the state cannot be saved, for long.
+static void test_full_journal(void **state)
+{
+	struct journal journal;
+
+	(void)state;
+	journal_init(&journal, dir);
+	journal.n_good = JOURNAL_MAX - 1;
+	assert_int_equal(journal_put(&journal, json_object()), 0);
+	assert_int_equal(journal_put(&journal, json_object()), -ENOSPC);
+	journal_fini(&journal);
 }
 
 // Half a line, and a journal of another generation.
@@ -690,6 +704,7 @@ int main(void)
 	        cmocka_unit_test(test_vanished_and_unknown),
 	        cmocka_unit_test(test_first_need_not_wait),
 	        cmocka_unit_test(test_killed_before_save),
+	        cmocka_unit_test(test_full_journal),
 	        cmocka_unit_test(test_broken_journal),
 	        cmocka_unit_test(test_replay_of_nodes_gone),
 	        cmocka_unit_test(test_links_older_than_interfaces),

@@ -48,13 +48,15 @@ static int append(const char *bytes, size_t n, void *arg)
 int journal_put(struct journal *j, json_t *entry)
 {
 	size_t before = j->n_pending;
-	bool good = entry != NULL && json_dump_callback(entry, append, j, JSON_COMPACT) == 0 &&
+	bool fits = j->n_good + before < JOURNAL_MAX;
+	bool good = fits && entry != NULL &&
+	            json_dump_callback(entry, append, j, JSON_COMPACT) == 0 &&
 	            append("\n", 1, j) == 0;
 
 	json_decref(entry);
 	if (!good)
 		j->n_pending = before;
-	return good ? 0 : -ENOMEM;
+	return good ? 0 : fits ? -ENOMEM : -ENOSPC;
 }
 
 static int write_all(int fd, const char *bytes, size_t n)

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define JOURNAL_MAX (64u << 20) // bytes; it is that long only when the state cannot be saved
+
 struct journal {
 	char path[PATH_MAX];
 	int fd; // -1: not opened yet
@@ -26,7 +28,7 @@ void journal_init(struct journal *journal, const char *dir);
 void journal_fini(struct journal *journal);
 // The entries that follow the saved state of that generation, an array; new reference.
 json_t *journal_read(struct journal *journal, uint64_t generation);
-// Takes the entry. -ENOMEM: it is not in the journal.
+// Takes the entry. -ENOMEM, -ENOSPC (JOURNAL_MAX): it is not in the journal.
 int journal_put(struct journal *journal, json_t *entry);
 // Writes what was put since. -errno: it is not in the file.
 int journal_flush(struct journal *journal);
