@@ -13,12 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "addr.h"
 #include "core.h"
 #include "handlers.h"
 #include "journal.h"
 #include "log.h"
 #include "player.h"
+#include "state_json.h"
 
 #define WRITE_BATCH 256 // records
 #define PUT_OFF_US 2000
@@ -171,114 +171,12 @@ void state_links_changed(struct state *state)
 	schedule(state);
 }
 
-static json_t *iface_json(const struct iface *iface)
-{
-	return json_pack(
-	        "[I, s, I]", (json_int_t)iface->id, iface->key.name, (json_int_t)iface->serial);
-}
-
-static json_t *node_json(const struct node *node)
-{
-	json_t *object = json_pack("{s:I, s:s, s:s}", "id", (json_int_t)node->id, "name",
-	        node->name, "kind", node_kind_name(node->kind));
-	json_t *ifaces = json_array();
-	const struct iface *iface;
-	char text[ADDR6_TEXT_SIZE];
-
-	if (node->has_address)
-		put_str(object, "address", addr6_format(text, node->address));
-	DL_FOREACH(node->ifaces, iface)
-	{
-		json_array_append_new(ifaces, iface_json(iface));
-	}
-	if (node->transient)
-		put(object, "transient", json_true());
-	put(object, "interfaces", ifaces);
-	return object;
-}
-
-static json_t *nodes_json(const struct model *model)
-{
-	json_t *list = json_array();
-
-	for (uint32_t id = 0; id < model->node_ids.end; id++) {
-		if (model->nodes[id] != NULL)
-			json_array_append_new(list, node_json(model->nodes[id]));
-	}
-	return list;
-}
-
-static json_t *port_json(const struct switch_port *p)
-{
-	json_t *object, *addrs = json_array();
-	char mac[MAC_TEXT_SIZE];
-
-	object = json_pack("{s:s, s:s, s:s, s:i, s:s}", "interface", p->port.ref, "backend",
-	        p->port.ops->name, "owner", p->port.owner, "mtu", (int)p->port.mtu, "mac",
-	        mac_format(mac, p->port.mac));
-	if (p->port.ops->scan == NULL)
-		put(object, "again", json_incref(p->again));
-	if (p->follows)
-		put(object, "carrier", json_true());
-	for (size_t i = 0; i < p->n_addrs; i++) {
-		struct fib6_prefix prefix = {.len = p->addrs[i].prefix_len};
-		char text[PREFIX6_TEXT_SIZE];
-
-		memcpy(prefix.addr, p->addrs[i].addr, 16);
-		json_array_append_new(addrs, json_string(prefix6_format(text, &prefix)));
-	}
-	put(object, "addresses", addrs);
-	return object;
-}
-
-static json_t *ports_json(const struct port_table *table)
-{
-	json_t *list = json_array();
-
-	for (uint32_t id = 0; id < table->ids.end; id++) {
-		if (table->ports[id] != NULL)
-			json_array_append_new(list, port_json(table->ports[id]));
-	}
-	return list;
-}
-
-static json_t *route_json(const struct route_table *table, const struct route *route)
-{
-	const struct iface *iface = route_iface(table, route);
-	struct fib6_prefix prefix;
-	char text[PREFIX6_TEXT_SIZE], ref[IFACE_REF_SIZE], mac[MAC_TEXT_SIZE];
-	json_t *object;
-
-	route_prefix(route, &prefix);
-	object = json_pack("{s:s}", "prefix", prefix6_format(text, &prefix));
-	if (iface != NULL) {
-		put_str(object, "interface", iface_ref_format(ref, iface));
-		put_str(object, "mac", mac_format(mac, route->target->key.mac));
-	} else {
-		put_str(object, "node", route_node(table, route)->name);
-	}
-	return object;
-}
-
-static json_t *routes_json(const struct route_table *table)
-{
-	json_t *list = json_array();
-
-	for (uint32_t id = 0; id < table->route_ids.end; id++) {
-		const struct route *route = table->routes[id];
-
-		if (route != NULL && route->origin == ROUTE_STATIC)
-			json_array_append_new(list, route_json(table, route));
-	}
-	return list;
-}
-
 // --- notes of single changes: an object to put in place, or the name of one that goes ------------
 
 void state_node_changed(struct state *state, const struct node *node)
 {
 	if (note_begins(state))
-		note(state, json_pack("{s:o}", "node", node_json(node)));
+		note(state, json_pack("{s:o}", "node", state_json_node(node)));
 }
 
 void state_node_gone(struct state *state, const struct node *node)
@@ -290,7 +188,7 @@ void state_node_gone(struct state *state, const struct node *node)
 void state_iface_changed(struct state *state, const struct iface *iface)
 {
 	if (note_begins(state))
-		note(state, json_pack("{s:o, s:s}", "interface", iface_json(iface), "of",
+		note(state, json_pack("{s:o, s:s}", "interface", state_json_iface(iface), "of",
 		                    iface->node->name));
 }
 
@@ -304,7 +202,7 @@ void state_iface_gone(struct state *state, const struct iface *iface)
 void state_port_changed(struct state *state, const struct switch_port *port)
 {
 	if (note_begins(state))
-		note(state, json_pack("{s:o}", "port", port_json(port)));
+		note(state, json_pack("{s:o}", "port", state_json_port(port)));
 }
 
 void state_port_gone(struct state *state, const struct switch_port *port)
@@ -316,8 +214,8 @@ void state_port_gone(struct state *state, const struct switch_port *port)
 void state_route_changed(struct state *state, const struct route *route)
 {
 	if (note_begins(state))
-		note(state,
-		        json_pack("{s:o}", "route", route_json(&state->control->routes, route)));
+		note(state, json_pack("{s:o}", "route",
+		                    state_json_route(&state->control->routes, route)));
 }
 
 void state_route_gone(struct state *state, const char *prefix)
@@ -371,8 +269,8 @@ static int save_topology(struct state *state)
 		return -errno;
 	root = json_pack("{s:i, s:s, s:I, s:o, s:o, s:o}", "format", 1, "instance",
 	        c->config.instance, "generation", (json_int_t)state->generation + 1, "nodes",
-	        nodes_json(&c->model), "ports", ports_json(&c->ports), "routes",
-	        routes_json(&c->routes));
+	        state_json_nodes(&c->model), "ports", state_json_ports(&c->ports), "routes",
+	        state_json_routes(&c->routes));
 	errno = 0;
 	ret = finish_new(file, root != NULL && json_dumpf(root, file, JSON_COMPACT) == 0, temp,
 	        state->json_path);
