@@ -551,12 +551,23 @@ static void make_getopt_table(struct option *table)
 	table[n] = (struct option){0};
 }
 
+// What its line of the help says, which names the form and the limits.
+static int fault_value(struct fault *fault, int err, int id, const char *value)
+{
+	size_t i = 0;
+
+	while (i < N_ROWS - 1 && rows[i].id != id)
+		i++;
+	return fault_set(fault, err, "", "--%s: expected %s, %s; got '%s'", rows[i].name,
+	        rows[i].argument, rows[i].help, value);
+}
+
 int options_parse(struct options *options, int argc, char *argv[], enum options_done *ret_done,
         struct fault *fault)
 {
 	struct option table[N_ROWS + 1];
 	struct late late = {0};
-	int id, index = 0;
+	int id;
 
 	*options = (struct options){.n_ports = 2,
 	        .path = "/run/podsim/p%d.sock",
@@ -580,7 +591,7 @@ int options_parse(struct options *options, int argc, char *argv[], enum options_
 	make_getopt_table(table);
 	optind = 0;
 	opterr = 0;
-	while ((id = getopt_long(argc, argv, ":hV", table, &index)) != -1) {
+	while ((id = getopt_long(argc, argv, ":hV", table, NULL)) != -1) {
 		int err;
 
 		if (id == 'h' || id == 'V') {
@@ -596,8 +607,7 @@ int options_parse(struct options *options, int argc, char *argv[], enum options_
 		if (err < 0 && fault != NULL && fault->code != 0)
 			return err;
 		if (err < 0)
-			return fault_set(fault, err, "", "--%s: '%s' is not possible",
-			        table[index].name, optarg);
+			return fault_value(fault, err, id, optarg);
 	}
 	if (optind < argc)
 		return fault_set(fault, -EINVAL, "", "%s: no such argument", argv[optind]);
