@@ -181,6 +181,8 @@ const struct command commands[] = {
 		.args = LIST(ARG("ADDRESS", VALUE_TEXT, "dst", 0, "IPv6 address"))},
 	{.words = "route path", .summary = "Show the way from a node to an address, hop by hop.",
 		.run = cmd_route_path,
+		.detail = "While next hops are still computed, right after a change, it waits for them, for --timeout at "
+			"most.",
 		.args = LIST(ARG("FROM", VALUE_NODE, "from", 0, "node where the way begins"),
 			ARG("ADDRESS", VALUE_TEXT, "dst", 0, "IPv6 address"))},
 	{.words = "route policy", .summary = "Show or change how routers choose among paths, and when.",
