@@ -40,6 +40,7 @@ from lab import BUILD, Client, busiest, resident_kib, schedstat, wait_for
 ROUTER_MAC = "02:00:5e:00:00:01"
 OVS = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
 CPU_SHARE_MIN = 0.95
+LABEL = re.compile(r"([a-z0-9-]+)(?::(\d+))?(?:@(\d+))?")
 
 
 def say(text):
@@ -66,8 +67,7 @@ class System:
     needs = ()
 
     def __init__(self, options, label):
-        name, _, ports = label.partition(":")
-        idle, _, busy = ports.partition("@")
+        name, idle, busy = LABEL.fullmatch(label).groups()
         self.packed, self.idle, self.busy = name.endswith("-packed"), int(idle or 0), int(busy or 2)
         self.options, self.label, self.tag = options, label, re.sub("[:@]", "-", label)
         self.work = tempfile.mkdtemp(prefix="orrery-peers.")
@@ -97,7 +97,9 @@ class System:
         if self.dst_mac:
             argv += ["--dst-mac", self.dst_mac]
         self.pod = self.spawn(argv, "podsim", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        wait_for("sockets", lambda: os.path.exists(self.path(ports - 1)))
+        wait_for("sockets", lambda: os.path.exists(self.path(ports - 1)) or self.pod.poll() is not None)
+        if self.pod.poll() is not None:
+            raise RuntimeError(f"{self.label}: orrery-podsim ended at once")
 
     def routes(self):
         out = subprocess.run([f"{BUILD}/podsim/orrery-podsim", "--ports", str(self.busy), "--prefixes", str(self.prefixes),
@@ -336,9 +338,10 @@ def main():
     systems, results = [], {}
     try:
         for label in options.systems.split(","):
-            kind = SYSTEMS.get(label.partition(":")[0].removesuffix("-packed"))
+            match = LABEL.fullmatch(label)
+            kind = SYSTEMS.get(match[1].removesuffix("-packed")) if match else None
             if kind is None:
-                parser.error(f"no system '{label}': there are {', '.join(SYSTEMS)}, and -packed")
+                parser.error(f"no system '{label}': there are {', '.join(SYSTEMS)}, with -packed and :IDLE or :IDLE@BUSY")
             for program in kind.needs:
                 if shutil.which(program) is None:
                     parser.error(f"{label} needs the program {program} (packages dpdk, openvswitch-switch-dpdk)")
@@ -360,6 +363,8 @@ def main():
             say(f"round {i + 1} of {options.rounds}: " + ", ".join(
                 f"{label} {windows[-1]['mpps']:.2f}" for label, windows in results.items() if windows)
                 + f" Mpps, cores {before:.0f} ns")
+    except (RuntimeError, TimeoutError) as error:
+        sys.exit(f"vhost_peers.py: {error}")
     finally:
         for system in systems:
             for log in glob.glob(f"{system.work}/*.log") if system.label not in results else []:  # did not start
