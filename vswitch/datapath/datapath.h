@@ -33,7 +33,7 @@ struct datapath_config {
 	uint32_t pool_frames; // frame buffers a worker
 	uint32_t frame_bytes; // largest frame: MTU + Ethernet header and tags
 	uint64_t idle_spin_ns; // adaptive: polls this long after the last frame before it sleeps
-	uint64_t wake_early_ns; // adaptive: wakes this long before a frame is due, or longer
+	uint64_t wake_early_ns; // adaptive: wakes this long before the next departure
 	uint64_t sweep_ns; // every cold queue without descriptor is looked at once in this time
 	uint32_t icmp_rate_pps; // RFC 4443 section 2.4(f), a router; 0: default
 };

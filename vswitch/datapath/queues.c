@@ -231,11 +231,11 @@ void queues_check_cold(struct worker *w)
 }
 
 // How long to sleep; false when something is due too soon.
-static bool sleep_time(const struct worker *w, uint64_t wake_tsc, struct timespec *ret_time)
+static bool sleep_time(const struct worker *w, uint64_t next_tsc, struct timespec *ret_time)
 {
-	uint64_t now_tsc = rte_rdtsc(), ns;
+	uint64_t now_tsc = rte_rdtsc(), wake_tsc = next_tsc - w->wake_early_tsc, ns;
 
-	if (wake_tsc <= now_tsc)
+	if (next_tsc < w->wake_early_tsc || wake_tsc <= now_tsc)
 		return false;
 	ns = (uint64_t)((double)(wake_tsc - now_tsc) * 1e9 / (double)w->tsc_hz);
 	if (ns < SLEEP_MIN_NS)
@@ -251,9 +251,7 @@ static bool work_pending(const struct worker *w)
 	       atomic_load_explicit(&w->stop, memory_order_acquire);
 }
 
-// `timeout`: until wake_tsc, NULL: without end. `next_tsc`: when the next frame is due.
-static void wait_for_event(
-        struct worker *w, const struct timespec *timeout, uint64_t wake_tsc, uint64_t next_tsc)
+static void wait_for_event(struct worker *w, const struct timespec *timeout, uint64_t next_tsc)
 {
 	struct epoll_event events[EVENTS_MAX];
 	int n;
@@ -266,8 +264,6 @@ static void wait_for_event(
 	w->now_tsc = rte_rdtsc();
 	if (next_tsc != WHEEL_NEVER && w->now_tsc > next_tsc)
 		counter_add(&w->counters.late_wakeups, 1);
-	if (n == 0 && timeout != NULL)
-		early_learn(&w->early, w->now_tsc > wake_tsc ? w->now_tsc - wake_tsc : 0);
 	handle_events(w, events, n);
 	if (w->n_swept > 0)
 		sweep_due(w);
@@ -281,10 +277,9 @@ void queues_sleep(struct worker *w)
 	if (w->n_hot != 0 || w->n_dirty != 0 || w->now_tsc - w->last_rx_tsc < w->idle_spin_tsc)
 		return;
 	next_tsc = wheel_next(&w->wheel);
-	wake_tsc = next_tsc > w->early.tsc && next_tsc != WHEEL_NEVER ? next_tsc - w->early.tsc
-	                                                              : next_tsc;
+	wake_tsc = next_tsc;
 	if (w->n_swept > 0)
-		wake_tsc = RTE_MIN(wake_tsc, w->swept_tsc + w->sweep_tsc);
+		wake_tsc = RTE_MIN(wake_tsc, w->swept_tsc + w->sweep_tsc + w->wake_early_tsc);
 	if (wake_tsc != WHEEL_NEVER) {
 		if (!sleep_time(w, wake_tsc, &time))
 			return;
@@ -292,6 +287,6 @@ void queues_sleep(struct worker *w)
 	}
 	doorbell_sleep(&w->doorbell);
 	if (!work_pending(w))
-		wait_for_event(w, timeout, wake_tsc, next_tsc);
+		wait_for_event(w, timeout, next_tsc);
 	doorbell_wake(&w->doorbell);
 }

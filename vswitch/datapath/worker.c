@@ -21,8 +21,6 @@
 
 #define COLD_CHECK_NS 20000
 #define SWEEP_NS 5000000
-#define EARLY_MOST_NS 500000
-#define EARLY_STEP_NS 500
 #define QUEUES_SPARE 256 // queues that belong to no single port
 
 static void *map_queue_list(uint32_t n)
@@ -41,12 +39,7 @@ int worker_init(struct worker *w, const struct datapath_config *config, struct f
 
 	w->adaptive = config->poll == POLL_ADAPTIVE;
 	w->idle_spin_tsc = ns_to_tsc(w, config->idle_spin_ns);
-	w->early = (struct early){
-	        .tsc = ns_to_tsc(w, config->wake_early_ns),
-	        .least_tsc = ns_to_tsc(w, config->wake_early_ns),
-	        .most_tsc = ns_to_tsc(w, RTE_MAX(config->wake_early_ns, (uint64_t)EARLY_MOST_NS)),
-	        .step_tsc = ns_to_tsc(w, EARLY_STEP_NS),
-	};
+	w->wake_early_tsc = ns_to_tsc(w, config->wake_early_ns);
 	w->cold_check_tsc = ns_to_tsc(w, COLD_CHECK_NS);
 	w->sweep_tsc = ns_to_tsc(w, config->sweep_ns != 0 ? config->sweep_ns : SWEEP_NS);
 	w->max_ifaces = config->max_ifaces;

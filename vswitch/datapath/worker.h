@@ -16,7 +16,6 @@
 #include <stdint.h>
 
 #include "doorbell.h"
-#include "early.h"
 #include "icmp_state.h"
 #include "link.h"
 #include "mailbox.h"
@@ -58,7 +57,7 @@ struct worker {
 	struct rte_ring **inbound; // [n_workers] by source, NULL for itself
 	uint64_t tsc_hz;
 	uint64_t idle_spin_tsc;
-	struct early early; // a sleep ends this long before something is due
+	uint64_t wake_early_tsc;
 	uint64_t cold_check_tsc; // how often a worker that polls looks at its cold queues
 	uint64_t sweep_tsc; // in this time it looks at all cold queues without descriptor
 	uint32_t max_ifaces;
